@@ -1,0 +1,5 @@
+"""``python -m energysim``."""
+
+from energysim.cli import main
+
+main()

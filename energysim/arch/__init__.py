@@ -1,0 +1,1 @@
+"""Architectures: memory levels, arrays and compute units, read from YAML."""

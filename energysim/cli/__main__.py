@@ -1,0 +1,5 @@
+"""``python -m energysim.cli``."""
+
+from energysim.cli import main
+
+main()

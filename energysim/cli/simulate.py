@@ -1,0 +1,112 @@
+"""``energysim simulate``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from energysim.cli.sizes import parse_buffer, parse_tile
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("workload")
+@click.option("--arch", "-a", required=True, help="A device by name (`energysim arch list`) or a YAML path.")
+@click.option(
+    "--variant", default="layerwise", help="plain, layerwise, tiled, buffered, full, optimal, or all (a table)."
+)
+@click.option("--tile", metavar="N|ROWSxCOLS", help="Tile of the ofmap plane (tiled, full).")
+@click.option(
+    "--buffer", "buffer_size", metavar="SIZE|Nch", help="Feature-map buffer, 128KiB or 64ch (buffered, full)."
+)
+@click.option(
+    "--overlap",
+    type=click.Choice(["recompute", "cache_columns", "cache"]),
+    default="recompute",
+    help="What becomes of the halo between tiles (full).",
+)
+@click.option("--input", "input_shape", help="Input shape, e.g. 1x3x224x224.")
+@click.option("--batch", type=click.IntRange(min=1), help="Replaces the first axis of the input.")
+@click.option("--bits", type=click.IntRange(1, 64), help="Word width of all tensors.  [default: the device's]")
+@click.option("--objective", default="energy", help="energy, latency, edp or dram; or two in order, e.g. dram,energy.")
+@click.option(
+    "--convention",
+    type=click.Choice(["exact", "timeloop"]),
+    default="exact",
+    help="exact: only words that exist and are needed; timeloop: bounding boxes, padding moved as words.",
+)
+@click.option("--engine", default="native", help="What maps and counts.")
+@click.option("--estimator", default="table", help="Where energies per action come from: table or hwcomponents.")
+@click.option("--time-limit", type=click.FloatRange(min=0), help="Seconds of search per distinct layer.")
+@click.option("--layers", default="40", help="Show so many of the costliest layers, or 'all'.")
+@click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON.")
+def simulate(
+    workload: str,
+    arch: str,
+    variant: str,
+    tile: str | None,
+    buffer_size: str | None,
+    overlap: str,
+    input_shape: str | None,
+    batch: int | None,
+    bits: int | None,
+    objective: str,
+    convention: str,
+    engine: str,
+    estimator: str,
+    time_limit: float | None,
+    layers: str,
+    json_file: str | None,
+) -> None:
+    """Energy, DRAM traffic and latency of a network on a device.
+
+    WORKLOAD is a name (`energysim workload list`), a YAML path, package.module:factory, path/to/file.py:factory, a
+    torchvision classifier, a .pt2 exported program or an .onnx file.
+
+    \b
+    energysim simulate lightweight_cnn --arch jetson_nano
+    energysim simulate mobilenet_v2 --arch eyeriss --objective edp --json mobilenet.json
+    energysim simulate mymodel.py:build --input 1x3x96x96 --arch gemmini --bits 8
+    energysim simulate resnet18 --arch meta_proto_df --variant full --tile 8 --overlap cache
+    """
+    max_layers = None if layers == "all" else _count(layers)
+    rows_columns = None if tile is None else parse_tile(tile)
+    buffer_bytes, buffer_channels = (None, None) if buffer_size is None else parse_buffer(buffer_size)
+
+    from rich.console import Console
+
+    from energysim.cli.output import progress_bar, write_text
+    from energysim.simulation import simulate as run
+
+    with progress_bar("mapping") as progress:
+        result = run(
+            workload,
+            arch,
+            input=input_shape,
+            batch=batch,
+            bits=bits,
+            variant=variant,
+            tile=rows_columns,
+            buffer_bytes=buffer_bytes,
+            buffer_channels=buffer_channels,
+            overlap=overlap,
+            objective=objective,
+            convention=convention,
+            engine=engine,
+            estimator=estimator,
+            time_limit_s=time_limit,
+            progress=progress,
+        )
+    if json_file is not None:
+        write_text(result.to_json(), json_file)
+    if json_file != "-":
+        from energysim.report.tables import print_result
+
+        width = None if sys.stdout.isatty() else 160
+        print_result(result, Console(width=width, highlight=False), max_layers)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise click.BadParameter(f"{text!r} is neither a positive number nor 'all'", param_hint="--layers")
+    return int(text)

@@ -1,0 +1,120 @@
+"""From a layer of the graph to what its cost depends on: streams of a vector layer, op classes, bytes."""
+
+from __future__ import annotations
+
+from math import prod
+
+from energysim.arch.spec import ArchSpec
+from energysim.cost.energy import Operand
+from energysim.engines.streaming import Stream
+from energysim.graph.layers import Layer, LayerGraph, LayerKind
+from energysim.graph.problem import Role, TensorProblem
+from energysim.mapping.counts import Counts
+
+# Passes over a row on chip: softmax takes the maximum, the sum of exponentials, and divides; a normalization takes the
+# moments and then scales. The row crosses the outermost memory once.
+_PASSES = {"softmax": 3, "layer_norm": 2, "group_norm": 2, "instance_norm": 2}
+
+
+def op_class(layer: Layer) -> str:
+    """The class that a device's efficiency is stated for: conv, depthwise, linear, matmul or vector."""
+    if layer.kind is not LayerKind.MAC or layer.problem is None:
+        return "vector"
+    if layer.op.startswith("conv"):
+        bounds = layer.problem.bounds
+        grouped = bounds.get("G", 1) > 1 and bounds.get("C", 1) == 1
+        return "depthwise" if grouped else "conv"
+    return "linear" if layer.op.startswith("linear") else "matmul"
+
+
+def streams_of(layer: Layer, graph: LayerGraph, bits: int) -> tuple[Stream, ...]:
+    """What a layer without MACs moves. A broadcast view moves the words behind it, not its shape."""
+    passes = _PASSES.get(layer.op, 1)
+    taps = 1 if layer.window is None else prod(layer.window.kernel)
+    outputs = sum(graph.edges[name].words for name in layer.outputs)
+    streams: list[Stream] = []
+    inputs = sum(_stored_words(graph, name) for name in layer.inputs)
+    if inputs:
+        touches = outputs * taps if taps > 1 else inputs * passes
+        streams.append(Stream(Role.IFMAP, inputs, bits, max(inputs, touches)))
+    parameters = sum(graph.edges[name].words for name in layer.parameters)
+    if parameters:
+        streams.append(Stream(Role.WEIGHTS, parameters, bits, parameters))
+    streams.append(Stream(Role.OFMAP, outputs, bits, outputs))
+    return tuple(streams)
+
+
+def _stored_words(graph: LayerGraph, name: str) -> int:
+    edge = graph.edges[name]
+    return min(edge.words, graph.edges[edge.storage].words)
+
+
+def stream_operands(bits: int) -> dict[str, Operand]:
+    """Streaming counts carry the role as the tensor's name."""
+    return {role.value: Operand(role, bits) for role in Role}
+
+
+def problem_operands(problem: TensorProblem) -> dict[str, Operand]:
+    return {tensor.name: Operand(tensor.role, tensor.bits) for tensor in problem.tensors}
+
+
+def dram_bytes(counts: Counts, operands: dict[str, Operand], arch: ArchSpec) -> tuple[float, float]:
+    """Bytes read from and written to the outermost memory."""
+    outermost = arch.memories[0]
+    read = written = 0.0
+    for access in counts.accesses:
+        if access.level == outermost.name:
+            operand = operands[access.tensor]
+            width = outermost.bits_of(operand.bits, operand.role is Role.OFMAP) / 8
+            read += access.reads * width
+            written += access.updates * width
+    return read, written
+
+
+def floor_bytes(graph: LayerGraph, bits: int) -> float:
+    """Weights, network input and network output, once each: no schedule can move less.
+
+    Words that no layer needs (a stride that skips the border) are not counted, nor are biases and folded BatchNorm
+    terms, which the counts leave out too.
+    """
+    weights = {
+        edge
+        for layer in graph.layers
+        for edge in (layer.parameters if layer.problem is None else _weight_edges(layer))
+        if layer.kind is not LayerKind.VIEW
+    }
+    words = sum(graph.edges[name].words for name in weights)
+    words += sum(_needed_words(graph, name) for name in graph.inputs)
+    words += sum(graph.edges[name].words for name in {graph.edges[name].storage for name in graph.outputs})
+    return words * bits / 8
+
+
+def _weight_edges(layer: Layer) -> list[str]:
+    assert layer.problem is not None
+    return [edge for tensor, edge in layer.operands if layer.problem.tensor(tensor).is_parameter]
+
+
+def _needed_words(graph: LayerGraph, name: str) -> int:
+    """Words of a network input that its consumers touch (a lower bound where several read different parts)."""
+    whole = graph.edges[name].words
+    needed = 0
+    for layer in graph.layers:
+        for edge in layer.inputs:
+            if graph.edges[edge].storage != name:
+                continue
+            if layer.problem is None:
+                return whole
+            tensor = next((t for t, operand in layer.operands if operand == edge), None)
+            needed = max(needed, whole if tensor is None else touched_words(layer.problem, tensor))
+    return min(whole, needed)
+
+
+def touched_words(problem: TensorProblem, tensor: str) -> int:
+    """Words of a tensor that exist and that some iteration touches: no mapping moves fewer."""
+    words = 1
+    for rank in problem.tensor(tensor).ranks:
+        reach = {rank.offset}
+        for dim, coefficient in rank.terms:
+            reach = {at + coefficient * step for at in reach for step in range(problem.bounds[dim])}
+        words *= len(reach) if rank.extent is None else sum(0 <= at < rank.extent for at in reach)
+    return words

@@ -1,0 +1,196 @@
+"""What a simulation returns: plain values, per layer and in total, with the JSON form of DESIGN section 4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+SCHEMA = 1
+TENSORS = ("weights", "ifmap", "ofmap", "psum", "compute", "leakage")
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyPj:
+    """An energy with the interval that the constants' low and high values give."""
+
+    value: float
+    low: float
+    high: float
+
+    def __add__(self, other: EnergyPj) -> EnergyPj:
+        return EnergyPj(self.value + other.value, self.low + other.low, self.high + other.high)
+
+
+ZERO = EnergyPj(0.0, 0.0, 0.0)
+
+
+def total(energies: Iterable[EnergyPj]) -> EnergyPj:
+    result = ZERO
+    for energy in energies:
+        result += energy
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class LevelCost:
+    """Accesses of one tensor at one memory (words, all instances) and their energy. ``part``: see TENSORS."""
+
+    level: str
+    tensor: str
+    reads: int
+    fills: int
+    updates: int
+    energy_pj: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyShare:
+    """Energy at one level for one part of TENSORS."""
+
+    level: str
+    part: str
+    energy: EnergyPj
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer of one variant. ``macs_executed`` includes recomputed halos; bytes are DRAM traffic."""
+
+    name: str
+    op: str
+    macs: int
+    macs_executed: int
+    params: int
+    dram_read_bytes: float
+    dram_write_bytes: float
+    latency_s: float
+    bottleneck: str
+    utilization: float
+    shares: tuple[EnergyShare, ...]
+    levels: tuple[LevelCost, ...]
+    mapping: str = ""
+    optimal: bool = True
+    gap: float = 0.0
+    stack: int = 0
+
+    @cached_property
+    def energy(self) -> EnergyPj:
+        return total(share.energy for share in self.shares)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "op": self.op,
+            "macs": self.macs,
+            "macs_executed": self.macs_executed,
+            "params": self.params,
+            "dram_read_bytes": self.dram_read_bytes,
+            "dram_write_bytes": self.dram_write_bytes,
+            "energy_pj": self.energy.value,
+            "energy_low_pj": self.energy.low,
+            "energy_high_pj": self.energy.high,
+            "latency_s": self.latency_s,
+            "bottleneck": self.bottleneck,
+            "utilization": self.utilization,
+            "stack": self.stack,
+            "optimal": self.optimal,
+            "gap": self.gap,
+            "mapping": self.mapping,
+            "levels": [asdict(level) for level in self.levels],
+        }
+
+
+@dataclass(frozen=True)
+class VariantCost:
+    """One network under one schedule variant. ``dram_floor_bytes``: weights, network input and output, once each.
+
+    ``optimal``, ``gap``: of the variant `optimal`, whether no schedule among its candidates is better, else how much
+    better one could be at most (relative). The other variants have no choice: their layers' mappings say theirs.
+    """
+
+    variant: str
+    layers: tuple[LayerCost, ...]
+    params: int
+    dram_floor_bytes: float
+    tile: tuple[int, int] | None = None
+    buffer_bytes: float | None = None
+    overlap: str | None = None
+    optimal: bool = True
+    gap: float = 0.0
+
+    @cached_property
+    def energy(self) -> EnergyPj:
+        return total(layer.energy for layer in self.layers)
+
+    @cached_property
+    def latency_s(self) -> float:
+        return sum(layer.latency_s for layer in self.layers)
+
+    @cached_property
+    def macs(self) -> int:
+        return sum(layer.macs for layer in self.layers)
+
+    @cached_property
+    def macs_executed(self) -> int:
+        return sum(layer.macs_executed for layer in self.layers)
+
+    @cached_property
+    def dram_read_bytes(self) -> float:
+        return sum(layer.dram_read_bytes for layer in self.layers)
+
+    @cached_property
+    def dram_write_bytes(self) -> float:
+        return sum(layer.dram_write_bytes for layer in self.layers)
+
+    @property
+    def dram_bytes(self) -> float:
+        return self.dram_read_bytes + self.dram_write_bytes
+
+    @property
+    def edp_js(self) -> float:
+        """Energy-delay product of one inference, joule seconds."""
+        return self.energy.value * 1e-12 * self.latency_s
+
+    @cached_property
+    def energy_by_level(self) -> dict[str, EnergyPj]:
+        return _grouped((share.level, share.energy) for layer in self.layers for share in layer.shares)
+
+    @cached_property
+    def energy_by_tensor(self) -> dict[str, EnergyPj]:
+        found = _grouped((share.part, share.energy) for layer in self.layers for share in layer.shares)
+        return {part: found.get(part, ZERO) for part in TENSORS}
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "variant": self.variant,
+            "tile": None if self.tile is None else list(self.tile),
+            "buffer_bytes": self.buffer_bytes,
+            "overlap": self.overlap,
+            "totals": {
+                "macs": self.macs,
+                "macs_executed": self.macs_executed,
+                "params": self.params,
+                "energy_pj": self.energy.value,
+                "energy_low_pj": self.energy.low,
+                "energy_high_pj": self.energy.high,
+                "latency_s": self.latency_s,
+                "edp_js": self.edp_js,
+                "dram_read_bytes": self.dram_read_bytes,
+                "dram_write_bytes": self.dram_write_bytes,
+                "dram_floor_bytes": self.dram_floor_bytes,
+                "optimal": self.optimal,
+                "gap": self.gap,
+            },
+            "energy_pj_by_level": {level: energy.value for level, energy in self.energy_by_level.items()},
+            "energy_pj_by_tensor": {part: energy.value for part, energy in self.energy_by_tensor.items()},
+            "layers": [layer.to_dict() for layer in self.layers],
+        }
+
+
+def _grouped(pairs: Iterable[tuple[str, EnergyPj]]) -> dict[str, EnergyPj]:
+    sums: dict[str, EnergyPj] = {}
+    for key, energy in pairs:
+        sums[key] = sums.get(key, ZERO) + energy
+    return sums

@@ -1,0 +1,1 @@
+"""Layer graphs: networks as tensor problems, traced from PyTorch."""

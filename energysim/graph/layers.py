@@ -1,0 +1,112 @@
+"""The layer graph: layers in execution order, tensors as edges. Knows nothing of hardware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from energysim.graph.problem import TensorProblem
+
+
+class TensorKind(StrEnum):
+    INPUT = "input"  # of the network
+    OUTPUT = "output"  # of the network
+    ACTIVATION = "activation"  # between two layers
+    PARAMETER = "parameter"
+    CONSTANT = "constant"  # a buffer or literal that has to be stored (not a folded BatchNorm statistic)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A tensor that exists: ``shape`` in elements. ``storage`` names the edge whose words a view shares, or itself."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: TensorKind
+    storage: str
+
+    @property
+    def words(self) -> int:
+        result = 1
+        for size in self.shape:
+            result *= size
+        return result
+
+
+class LayerKind(StrEnum):
+    MAC = "mac"  # has a TensorProblem: convolution, linear, matmul
+    VECTOR = "vector"  # pooling, elementwise, concatenation, normalization, softmax: words move, no MACs
+    VIEW = "view"  # no word moves
+    UNMODELLED = "unmodelled"  # an operator without a model: listed with its count; its words are moved like VECTOR's
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A sliding window over the last ``len(kernel)`` axes (pooling, and convolutions for the schedule layer)."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]  # (before, after) per axis
+    dilation: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator. ``inputs`` and ``outputs`` name feature-map edges, ``parameters`` name parameter edges.
+
+    ``operands`` gives, for a MAC layer, the edge behind each tensor of ``problem``. ``folded`` lists what runs for free
+    inside it (BatchNorm, bias, ReLU). ``ops`` counts elementary arithmetic operations of a VECTOR layer (not MACs).
+    """
+
+    name: str
+    op: str
+    kind: LayerKind
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    parameters: tuple[str, ...] = ()
+    problem: TensorProblem | None = None
+    operands: tuple[tuple[str, str], ...] = ()
+    folded: tuple[str, ...] = ()
+    window: Window | None = None
+    ops: int = 0
+    module: str = ""
+
+    @property
+    def macs(self) -> int:
+        return 0 if self.problem is None else self.problem.macs
+
+
+@dataclass(frozen=True)
+class LayerGraph:
+    """Layers in execution order and their tensors. ``parameters`` counts every parameter of the model, used or not."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    edges: dict[str, Edge]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    parameters: int
+    unmodelled: dict[str, int] = field(default_factory=dict)  # operator -> how many times
+    notes: tuple[str, ...] = ()  # what the tracer assumed, in plain words
+
+    @cached_property
+    def macs(self) -> int:
+        return sum(layer.macs for layer in self.layers)
+
+    @cached_property
+    def producers(self) -> dict[str, str]:
+        """Edge name -> name of the layer that writes it."""
+        return {edge: layer.name for layer in self.layers for edge in layer.outputs}
+
+    @cached_property
+    def consumers(self) -> dict[str, tuple[str, ...]]:
+        """Edge name -> names of the layers that read it, in execution order."""
+        found: dict[str, list[str]] = {}
+        for layer in self.layers:
+            for edge in layer.inputs:
+                found.setdefault(edge, []).append(layer.name)
+        return {edge: tuple(names) for edge, names in found.items()}
+
+    def layer(self, name: str) -> Layer:
+        return next(layer for layer in self.layers if layer.name == name)

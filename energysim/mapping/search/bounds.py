@@ -1,0 +1,237 @@
+"""Lower bounds of one hierarchy, computed backwards from the compute unit outwards.
+
+At a closing (a memory's tile becomes fixed, or the compute unit is reached) at most the tensors of one *class* profit
+from stationarity: the innermost loop above belongs to one dimension, and every tensor that this dimension moves is
+exchanged in full. So the least cost per class and tile is a sum over the other tensors, minimized over all tiles that
+the factors allow; what the class's own tensors cost is added by the kernel, which knows what a label has absorbed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from energysim.arch.spec import Array
+from energysim.mapping.search.goal import Component
+from energysim.mapping.search.hierarchy import Hierarchy
+from energysim.mapping.search.lattice import lattice_minimum, split_minimum
+from energysim.mapping.search.records import Floats
+from energysim.mapping.search.setting import Setting, idle
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A tensor on its way from memory ``source`` to ``closing``; ``fan``: most children that share it so far."""
+
+    tensor: int
+    source: int
+    closing: int
+    fan: float
+
+
+class Bounds:
+    """The parts of which the bounds of one hierarchy are made. Arrays: [component, class, tile] unless stated."""
+
+    def __init__(self, setting: Setting, hierarchy: Hierarchy) -> None:
+        self.setting, self.hierarchy = setting, hierarchy
+        self.space, self.arch = setting.space, setting.arch
+        self.tensors = len(setting.problem.tensors)
+        self.factors = dict(setting.factors)
+        for node in setting.nodes:
+            if idle(setting, hierarchy, node):
+                self.factors[node] = np.zeros_like(setting.factors[node])
+                self.factors[node][:, 0] = 1
+        self.output = self.space.tables.output
+
+    def due(self, closing: int) -> list[tuple[int, int]]:
+        """(tensor, memory that serves it) at a closing."""
+        kept = range(self.tensors) if closing == self.setting.compute else sorted(self.hierarchy.kept[closing])
+        served = ((t, self.hierarchy.source(closing, t)) for t in kept)
+        return [(t, source) for t, source in served if source is not None]
+
+    def pending(self, node: int) -> list[Served]:
+        """The tensors that some memory down to ``node`` serves further in."""
+        result = []
+        for t in range(self.tensors):
+            source = self.hierarchy.source(node + 1, t)
+            if source is not None:
+                later = (n for n in self.setting.nodes if n > node and t in self.hierarchy.kept[n])
+                result.append(Served(t, source, next(later, self.setting.compute), self.fan_before(source, node)))
+        return result
+
+    def free(self, node: int) -> tuple[int, ...]:
+        """Per class: bit mask of the tensors that may absorb in the loops at or above ``node``."""
+        stored = sum(1 << s.tensor for s in self.pending(node) if s.closing != self.setting.compute)
+        return tuple(mask & stored for mask in self.setting.classes)
+
+    def instances(self, node: int) -> float:
+        return float(self.arch.instances(node))
+
+    def fan_before(self, source: int, node: int) -> float:
+        """Most children that share a transfer in the arrays between a memory and a node further in."""
+        fan = 1.0
+        for array in self.arch.nodes[source:node]:
+            if isinstance(array, Array):
+                fan *= array.x * array.y
+        return fan
+
+    def received(self, closing: int, after: Floats) -> Floats:
+        """[component, class, tile]: what the closing's own fills and everything inside cost at least."""
+        setting, tables = self.setting, self.space.tables
+        result = np.repeat(after[:, None, :], len(setting.classes), axis=1)
+        if closing == setting.compute:
+            return result
+        for k, component in enumerate(setting.components):
+            split = self.instances(closing) if component.per_instance else 1.0
+            for t, _ in self.due(closing):
+                cost = component.fill[closing, t] / split
+                if cost == 0.0:
+                    continue
+                for z, free in enumerate(setting.classes):
+                    if not free >> t & 1:
+                        result[k, z] += cost * tables.floor[t]
+        arrays = self.arrays_before(closing)
+        if not arrays:
+            result -= self.credit(closing, arrays)[:, :, None]
+        return result
+
+    def arrays_before(self, closing: int) -> list[int]:
+        """The arrays between a closing and the memory before it, outermost first."""
+        arrays = []
+        for node in reversed(self.setting.nodes):
+            if node < closing:
+                if not isinstance(self.arch.nodes[node], Array):
+                    break
+                arrays.append(node)
+        return arrays[::-1]
+
+    def credit(self, closing: int, arrays: list[int]) -> Floats:
+        """[component, class]: most that first touches save at a closing, per instance that the last array makes.
+
+        The first touch of every partial sum is neither filled nor read: ofmap words x instances that hold one.
+        """
+        setting = self.setting
+        result = np.zeros((len(setting.components), len(setting.classes)))
+        kept = () if closing == setting.compute else self.hierarchy.kept[closing]
+        if self.output not in kept:
+            return result
+        served = self.hierarchy.source(closing, self.output) is not None
+        outer = 1.0
+        for node in setting.nodes:
+            if node < closing and node in setting.feasible and node not in arrays[-1:]:
+                outer *= setting.most_spread[node]
+        for k, component in enumerate(setting.components):
+            fill = component.fill[closing, self.output] if served else 0.0
+            for z, free in enumerate(setting.classes):
+                here = component.read[closing, self.output] + (0.0 if free >> self.output & 1 else fill)
+                scale = 1.0 if component.per_instance else outer
+                result[k, z] = self.space.tables.output_words * here * scale
+        return result
+
+    def sent(self, served: list[Served]) -> Floats:
+        """[component, class, tile]: least cost at the serving memories, for tiles below the loops of a memory.
+
+        Where another tensor's class is innermost there, a tensor is sent anew at every step above the tile.
+        """
+        setting = self.setting
+        result = np.zeros((len(setting.components), len(setting.classes), self.space.size))
+        for k, component in enumerate(setting.components):
+            for one in served:
+                cost = self.serving_cost(component, one, self.space.tables.floor[one.tensor])
+                for z, free in enumerate(setting.classes):
+                    if one.closing == setting.compute or not free >> one.tensor & 1:
+                        result[k, z] += cost
+        return result
+
+    def serving_cost(self, component: Component, served: Served, words: Floats) -> Floats:
+        """Of ``words`` per array that might share them, first touches not taken off."""
+        pj = component.read[served.source, served.tensor]
+        if served.tensor == self.output:
+            pj = pj + component.update[served.source, served.tensor]
+        split = self.instances(served.source) if component.per_instance else 1.0
+        cost: Floats = words * (pj / split / served.fan)
+        return cost
+
+    def through_array(self, node: int, closing: int, inner: Floats) -> Floats:
+        if closing == self.setting.compute and node == self.setting.nodes[-1]:
+            fits = np.where(self.setting.feasible[node] > 0, 0.0, np.inf)
+            return inner[:, :, :1] + fits
+        array, arrays = self.arch.nodes[node], self.arrays_before(closing)
+        assert isinstance(array, Array)
+        rows = inner.reshape(-1, self.space.size)
+        credit = self.credit(closing, arrays).reshape(-1) if node == arrays[-1] else np.zeros(len(rows))
+        per_instance = np.repeat([c.per_instance for c in self.setting.components], len(self.setting.classes))
+        # The ports of an array's children share what the split makes: no more than one instance's worth each.
+        flat = np.where(per_instance, credit, 0.0)
+        reduced = split_minimum(
+            rows,
+            self.space.tables,
+            self.setting.feasible[node],
+            float(array.x * array.y),
+            self.setting.spread,
+            np.where(per_instance, 0.0, credit),
+        )
+        return (reduced - flat[:, None]).reshape(inner.shape)
+
+    def reduce(self, values: Floats, node: int) -> Floats:
+        tables, allowed = self.space.tables, self.factors[node]
+        if node == self.setting.nodes[-1]:
+            # Nothing splits the tile further: it must be split to the end here.
+            reached = np.ones(self.space.size, dtype=bool).reshape(self.space.shape)
+            for d, n in enumerate(self.space.shape):
+                shape = [n if i == d else 1 for i in range(len(self.space.shape))]
+                reached = reached & (allowed[d, :n] > 0).reshape(shape)
+            return values[:, :, :1] + np.where(reached.reshape(-1), 0.0, np.inf)
+        result = np.empty_like(values)
+        for k in range(values.shape[0]):
+            for z in range(values.shape[1]):
+                result[k, z] = lattice_minimum(values[k, z], tables.ndiv, tables.stride, tables.quotient, allowed)
+        return result
+
+    def absorbing(self, node: int, closing: int, served: list[Served]) -> Floats:
+        """[component, class, tile]: least cost of a class's tensors, which absorb all they can, and of their fills."""
+        setting, floor = self.setting, self.space.tables.floor_all
+        result = np.zeros((len(setting.components), len(setting.classes), self.space.size))
+        for k, component in enumerate(setting.components):
+            split = self.instances(closing) if component.per_instance else 1.0
+            for one in self.pending(node):
+                t = one.tensor
+                if one.closing == setting.compute:
+                    continue
+                cost = np.zeros(self.space.size)
+                if one in served:
+                    cost = self.serving_cost(component, one, floor[t])
+                if t == self.output:
+                    cost = np.maximum(0.0, cost - self.elided(component, one.source))
+                elif one.closing == closing:
+                    cost = cost + floor[t] * (component.fill[closing, t] / split)
+                for z, free in enumerate(setting.classes):
+                    if free >> t & 1:
+                        result[k, z] += cost
+        return result
+
+    def elided(self, component: Component, source: int) -> float:
+        """Most that first touches save at the memory that serves the partial sums."""
+        spread = 1.0
+        for node in self.setting.nodes:
+            if node < source and node in self.setting.most_spread and not component.per_instance:
+                spread *= self.setting.most_spread[node]
+        return float(self.space.tables.output_words * spread * component.read[source, self.output])
+
+    def least(self, node: int, closing: int, inner: Floats) -> Floats:
+        """[component, tile]: least cost still to come when memory ``node`` has split its tile down to this one."""
+        if isinstance(self.arch.nodes[node], Array):
+            if node == self.arrays_before(closing)[-1]:
+                made = [1.0 if c.per_instance else self.setting.most_spread[node] for c in self.setting.components]
+                inner = inner - (self.credit(closing, [node]) * np.array(made)[:, None])[:, :, None]
+            return inner.min(axis=1)
+        pending = self.pending(node)
+        total = inner + self.sent(pending) + self.absorbing(node, closing, pending)
+        for k, component in enumerate(self.setting.components):
+            for z, free in enumerate(self.free(node)):
+                for one in pending:
+                    if one.tensor == self.output and not free >> self.output & 1:
+                        total[k, z] -= self.elided(component, one.source)
+        least: Floats = total.min(axis=1)
+        return least

@@ -1,0 +1,210 @@
+"""One hierarchy prepared for the kernels: what each node may split, which orders matter, and the bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from energysim.arch.spec import Array, Memory
+from energysim.mapping.search.bounds import Bounds
+from energysim.mapping.search.hierarchy import Hierarchy
+from energysim.mapping.search.orders import Order, OrderRules, orders
+from energysim.mapping.search.records import OUTERMOST, UNKEPT, Bound, Floats, Ints, Level
+from energysim.mapping.search.setting import Setting, fits
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """``levels`` and ``options`` per active node; ``root``: least components of any mapping ([component])."""
+
+    hierarchy: Hierarchy
+    levels: tuple[Level, ...]
+    options: tuple[tuple[Order, ...], ...]
+    root: Floats
+
+
+class _Builder:
+    """Levels of one hierarchy, built from the compute unit outwards."""
+
+    def __init__(self, setting: Setting, hierarchy: Hierarchy) -> None:
+        self.setting, self.hierarchy, self.bounds = setting, hierarchy, Bounds(setting, hierarchy)
+        self.space, self.arch, self.output = setting.space, setting.arch, setting.space.tables.output
+        self.tensors = len(setting.problem.tensors)
+
+    def build(self) -> Prepared:
+        setting, positions = self.setting, len(self.setting.nodes)
+        count, classes = len(setting.components), len(setting.classes)
+        size = self.space.size
+        after = np.full((count, size), np.inf)  # least cost inside the node at the closing, per tile kept there
+        after[:, 0] = 0.0
+        closing = setting.compute
+        ahead: list[Floats] = [np.zeros((count, classes, size))] * (positions + 1)
+        closings = [setting.compute] * (positions + 1)
+        splits = list(ahead)  # after the split of a node, before what follows it is fixed
+        inner: Floats | None = None  # [component, class, tile] at the arrays above the closing
+        for position in range(positions - 1, -1, -1):
+            node = setting.nodes[position]
+            closings[position] = closing
+            if inner is None:
+                inner = self.bounds.received(closing, after)
+            splits[position] = inner
+            if isinstance(self.arch.nodes[node], Array):
+                inner = self.bounds.through_array(node, closing, inner)
+                ahead[position] = inner
+                continue
+            ahead[position] = self.bounds.reduce(inner + self.bounds.sent(self.bounds.pending(node)), node)
+            own = [served for served in self.bounds.pending(node) if served.source == node]
+            after = (
+                self.bounds.reduce(inner + self.bounds.sent(own), node) + self.bounds.absorbing(node, closing, own)
+            ).min(axis=1)
+            after[:, ~fits(setting, self.hierarchy, node)] = np.inf
+            closing, inner = node, None
+        root = ahead[0].min(axis=1)[:, self.space.full]
+        if isinstance(self.arch.nodes[setting.nodes[0]], Memory):
+            node = setting.nodes[0]
+            root = after[:, self.space.full].copy()
+            if self.output in self.hierarchy.kept[node]:
+                root -= [self.bounds.elided(component, node) for component in setting.components]
+        levels, options = [], []
+        for position in range(positions):
+            level, order = self._level(position, splits[position], ahead[position + 1], closings)
+            levels.append(level)
+            options.append(order)
+        return Prepared(self.hierarchy, tuple(levels), tuple(options), root)
+
+    def _level(
+        self, position: int, split: Floats, ahead: Floats, closings: list[int]
+    ) -> tuple[Level, tuple[Order, ...]]:
+        setting = self.setting
+        node = setting.nodes[position]
+        spec = self.arch.nodes[node]
+        final = position + 1 == len(setting.nodes)
+        following = setting.compute if final else setting.nodes[position + 1]
+        next_is_array = isinstance(self.arch.nodes[following], Array)
+        is_array = isinstance(spec, Array)
+        count = len(setting.components)
+        source = np.full(self.tensors, UNKEPT, dtype=np.int64)
+        read, fill, update = (np.zeros((count, self.tensors)) for _ in range(3))
+        if not next_is_array:
+            served = dict(self.bounds.due(following))
+            kept = served.keys() if final else self.hierarchy.kept[following]
+            for t in kept:
+                source[t] = served.get(t, OUTERMOST)
+            for k, component in enumerate(setting.components):
+                for t, memory in served.items():
+                    read[k, t], update[k, t] = component.read[memory, t], component.update[memory, t]
+                    fill[k, t] = component.fill[following, t]
+        options, tables = self._options(position)
+        shares = np.zeros(self.tensors, dtype=np.int64)
+        fan_out = np.inf
+        if isinstance(spec, Array):
+            shares[:] = spec.multicast
+            shares[self.output] = spec.reduction
+            fan_out = float(spec.x * spec.y)
+        to_memory = not next_is_array and not final
+        if to_memory:
+            ahead = np.where(fits(setting, self.hierarchy, following), ahead, np.inf)
+        level = Level(
+            is_array=is_array,
+            is_final=final,
+            factor_ok=self.bounds.factors[node],
+            fan_out=fan_out,
+            feasible=setting.feasible[node] if is_array else np.ones(1, dtype=np.int64),
+            shares=shares,
+            closes=not next_is_array,
+            absorbs=not next_is_array and not final,
+            live=self._live(position + 1),
+            source=source,
+            read=read,
+            fill=fill,
+            update=update,
+            read_split=np.array([c.per_instance for c in setting.components], dtype=np.int64),
+            split=self._bound(
+                closings[position],
+                split,
+                self.bounds.least(node, closings[position], split),
+                node,
+                any_class=False,
+            ),
+            ahead=self._bound(
+                closings[position + 1],
+                ahead,
+                ahead.min(axis=1),
+                following if to_memory else node,
+                any_class=to_memory,
+            ),
+            most_split=setting.most_split[position + 1],
+            **tables,
+        )
+        return level, options
+
+    def _bound(self, closing: int, costs: Floats, least: Floats, node: int, any_class: bool) -> Bound:
+        """``node``: the last one whose memory, if it is one, already serves what lies inside."""
+        setting = self.setting
+        pending = self.bounds.pending(node)
+        count = len(setting.components)
+        read, fill = np.zeros((count, self.tensors + 1)), np.zeros((count, self.tensors))
+        for k, component in enumerate(setting.components):
+            for one in pending:
+                read[k, one.tensor] = component.read[one.source, one.tensor]
+                if one.tensor == self.output:
+                    read[k, self.tensors] = component.update[one.source, one.tensor]
+                if closing != setting.compute and one.closing == closing:
+                    split = self.bounds.instances(closing) if component.per_instance else 1.0
+                    fill[k, one.tensor] = component.fill[closing, one.tensor] / split
+        return Bound(
+            costs=np.ascontiguousarray(costs),
+            least=np.ascontiguousarray(least),
+            any_class=any_class,
+            classes=np.array(self.bounds.free(node), dtype=np.int64),
+            pending=np.array([any(one.tensor == t for one in pending) for t in range(self.tensors)], dtype=np.int64),
+            read=read,
+            fill=fill,
+        )
+
+    def _options(self, position: int) -> tuple[tuple[Order, ...], dict[str, Ints]]:
+        setting, dims = self.setting, len(self.space.dims)
+        node = setting.nodes[position]
+        spec = self.arch.nodes[node]
+        found: list[Order] = []
+        start, number = np.zeros(1 << dims, dtype=np.int64), np.zeros(1 << dims, dtype=np.int64)
+        if isinstance(spec, Memory):
+            rules = self._rules(position, spec)
+            for mask in range(1 << dims):
+                here = orders(rules, mask)
+                start[mask], number[mask] = len(found), len(here)
+                found.extend(here)
+        else:
+            number[:] = 1
+            found.append(Order((0,) * self.tensors, (), -1, ()))
+        repeats = [0, *(int(a.absorbed == b.absorbed) for a, b in pairwise(found))]
+        windows = [[*order.window, -1, -1][:2] for order in found]
+        tables = {
+            "option_start": start,
+            "option_count": number,
+            "absorbed": np.array([order.absorbed for order in found], dtype=np.int64),
+            "window": np.array(windows, dtype=np.int64),
+            "repeats_last": np.array(repeats, dtype=np.int64),
+            "option_class": np.array(
+                [setting.class_of[order.innermost] if order.innermost >= 0 else 0 for order in found], dtype=np.int64
+            ),
+        }
+        return tuple(found), tables
+
+    def _live(self, position: int) -> Ints:
+        """[tensor]: 1 if a memory after the given position stores it."""
+        later = self.setting.nodes[position + 1 :]
+        return np.array([any(t in self.hierarchy.kept[n] for n in later) for t in range(self.tensors)], dtype=np.int64)
+
+    def _rules(self, position: int, memory: Memory) -> OrderRules:
+        live = tuple(bool(alive) for alive in self._live(position))
+        fixed = tuple(self.space.index[d] for d in memory.constraints.innermost if d in self.space.index)
+        tables = self.space.tables
+        return OrderRules(self.space.moves, live, tables.sliding, tuple(int(r) for r in tables.slides), fixed)
+
+
+def prepare(setting: Setting, hierarchy: Hierarchy) -> Prepared:
+    """Everything the kernels need for one hierarchy. ``root`` is infinite where nothing fits."""
+    return _Builder(setting, hierarchy).build()

@@ -1,0 +1,159 @@
+"""What all hierarchies of one search share: the nodes, their factors, the classes of tensors that absorb together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from energysim.arch.spec import ArchSpec, Array, Memory
+from energysim.graph.problem import TensorProblem
+from energysim.mapping.search.fanout import feasible_splits
+from energysim.mapping.search.goal import Component
+from energysim.mapping.search.hierarchy import Hierarchy, active_nodes
+from energysim.mapping.search.lattice import lattice_minimum
+from energysim.mapping.search.records import Floats, Ints
+from energysim.mapping.search.space import Space
+from energysim.mapping.validate import word_bits
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all hierarchies of one search share."""
+
+    problem: TensorProblem
+    arch: ArchSpec
+    space: Space
+    components: tuple[Component, ...]
+    nodes: tuple[int, ...]
+    factors: dict[int, Ints]  # node -> [dim, digit] allowed
+    feasible: dict[int, Ints]  # array -> [tile]
+    most_split: tuple[Floats, ...]  # per position: instances that this and later arrays can make of a tile
+    spread: Floats  # [tile]: iterations that add to the same ofmap word
+    most_spread: dict[int, float]  # array -> most instances that it can make of one partial sum
+    classes: tuple[int, ...]
+    class_of: tuple[int, ...]  # per dimension
+
+    @property
+    def compute(self) -> int:
+        return len(self.arch.nodes) - 1
+
+
+def setting_of(problem: TensorProblem, arch: ArchSpec, space: Space, components: tuple[Component, ...]) -> Setting:
+    nodes = active_nodes(arch)
+    dims, widest = len(space.dims), max(space.shape)
+    factors = {node: _factors(space, arch, node, widest) for node in nodes}
+    feasible = {node: feasible_splits(space, array) for node in nodes if isinstance(array := arch.nodes[node], Array)}
+    by_dim = [sum(1 << t for t, moves in enumerate(space.moves) if not moves >> d & 1) for d in range(dims)]
+    classes = tuple(dict.fromkeys([0, *by_dim]))
+    spread = space.repeats(space.tables.output)
+    spread = spread[0] / spread
+    return Setting(
+        problem,
+        arch,
+        space,
+        components,
+        nodes,
+        factors,
+        feasible,
+        _most_split(space, nodes, feasible),
+        spread,
+        {node: float(spread[marks > 0].max(initial=1.0)) for node, marks in feasible.items()},
+        classes,
+        tuple(classes.index(mask) for mask in by_dim),
+    )
+
+
+def _factors(space: Space, arch: ArchSpec, node: int, widest: int) -> Ints:
+    allowed = np.zeros((len(space.dims), widest), dtype=np.int64)
+    spec = arch.nodes[node]
+    assert isinstance(spec, Memory | Array)
+    fixed, at_most = dict(spec.constraints.fixed), dict(spec.constraints.at_most)
+    for d, (dim, divs) in enumerate(zip(space.dims, space.divisors, strict=True)):
+        for digit, factor in enumerate(divs):
+            allowed[d, digit] = (dim not in fixed or factor == fixed[dim]) and factor <= at_most.get(dim, factor)
+            if isinstance(spec, Array) and factor > 1:
+                axes = ((spec.x, spec.constraints.x_dims), (spec.y, spec.constraints.y_dims))
+                reach = prod(size for size, names in axes if names is None or dim in names)
+                allowed[d, digit] &= factor <= reach
+    return allowed
+
+
+def _most_split(space: Space, nodes: tuple[int, ...], feasible: dict[int, Ints]) -> tuple[Floats, ...]:
+    tables = space.tables
+    free = np.ones((len(space.dims), max(space.shape)), dtype=np.int64)
+    most = np.ones(space.size)
+    result = [most]
+    for node in reversed(nodes):
+        if node in feasible:
+            sizes = np.where(feasible[node] > 0, space.iterations, 1.0)
+            here = -lattice_minimum(-sizes, tables.ndiv, tables.stride, tables.quotient, free)
+            most = np.minimum(most * here, space.iterations)
+        result.append(most)
+    return tuple(reversed(result))
+
+
+def fits(setting: Setting, hierarchy: Hierarchy, node: int) -> NDArray[np.bool_]:
+    """[tile]: whether the kept tiles of all tensors fit the memory together."""
+    memory = setting.arch.nodes[node]
+    assert isinstance(memory, Memory)
+    if memory.capacity_bits is None:
+        return np.ones(setting.space.size, dtype=bool)
+    needed = np.zeros(setting.space.size)
+    for t in hierarchy.kept[node]:
+        needed += setting.space.words[t] * word_bits(memory, setting.problem.tensors[t])
+    result: NDArray[np.bool_] = needed <= memory.capacity_bits / memory.multiple_buffering
+    return result
+
+
+def idle(setting: Setting, hierarchy: Hierarchy, node: int) -> bool:
+    """Whether loops at a memory that keeps nothing may as well stand at the memory before it."""
+    if hierarchy.kept[node] or isinstance(setting.arch.nodes[node], Array) or node == setting.nodes[0]:
+        return False
+    outer = max(n for n in setting.nodes if n < node and isinstance(setting.arch.nodes[n], Memory))
+    one = setting.arch.nodes[node]
+    other = setting.arch.nodes[outer]
+    assert isinstance(one, Memory) and isinstance(other, Memory)
+    return not (_splits_bounded(one) or _splits_bounded(other) or other.constraints.innermost)
+
+
+def _splits_bounded(memory: Memory) -> bool:
+    return bool(memory.constraints.fixed or memory.constraints.at_most)
+
+
+def estimated(setting: Setting, hierarchy: Hierarchy) -> bool:
+    """Whether padding makes the sums of a hierarchy estimates.
+
+    Exact is what the children of one array share of a padded sliding rank. Where a second array stands between the
+    same two memories and may split the rank too, its sharing at the padded edge is estimated by that inside; it matters
+    if it may split both dimensions of the rank, or if tiles at different places coincide.
+    """
+    tables = setting.space.tables
+    if tables.sliding < 0:
+        return False
+    groups: list[list[int]] = [[]]
+    for node in setting.nodes:
+        if node in setting.feasible:
+            groups[-1].append(node)
+        elif tables.sliding in hierarchy.kept[node]:
+            groups.append([])
+    for rank in range(int(tables.rank_start[tables.sliding]), int(tables.rank_start[tables.sliding + 1])):
+        if not tables.clipped[rank]:
+            continue
+        dims = [d for d in range(len(setting.space.dims)) if tables.slides[d] == rank]
+        for group in groups:
+            most = [_dims_split(setting, node, dims) for node in group]
+            splitting = [count for count in most if count > 0]
+            if len(splitting) > 1 and (tables.clipped[rank] > 1 or max(splitting[1:]) > 1):
+                return True
+    return False
+
+
+def _dims_split(setting: Setting, node: int, dims: list[int]) -> int:
+    """Most of the dimensions that an array may split at once."""
+    count = np.zeros(setting.space.size, dtype=np.int64)
+    for d in dims:
+        count += setting.space.digit(d) > 0
+    return int(count[setting.feasible[node] > 0].max(initial=0))

@@ -1,0 +1,343 @@
+"""The mapspace of one problem as numbers: every tile is a point of the lattice of divisors of the dimensions.
+
+Words of a tile and sums over all its positions are products of one table per rank, looked up by the digits of the
+tile. All tables follow the footprint convention of :mod:`energysim.mapping.footprint`, which computes them.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from energysim.graph.problem import TensorProblem
+from energysim.mapping.access import TensorPlan, tensor_plan
+from energysim.mapping.counts import Convention
+from energysim.mapping.footprint import Axis, tile_mask, tile_words, total_words
+from energysim.mapping.search.records import PADDED_RANKS
+from energysim.mapping.search.windows import ClippedRank, clipped_rank
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Tables(NamedTuple):
+    """What the compiled kernels read. Dimension d has divisors ``div[d, 0..ndiv[d]-1]`` (a "digit" indexes them)."""
+
+    ndiv: Ints
+    div: Floats  # [dim, digit]
+    quotient: Ints  # [dim, digit, digit] -> digit of the quotient, -1 if none
+    digit_of: Ints  # [dim, value] -> digit, -1 if no divisor
+    stride: Ints  # [dim]: lattice index = sum(digit * stride)
+    moves: Ints  # [tensor]: bit mask of dimensions
+    rank_start: Ints  # [tensor + 1]
+    rank_stride: Ints  # [rank, dim]: index into the rank's table = sum(digit * rank_stride)
+    rank_offset: Ints  # [rank]
+    totals: Floats  # words of all positions of a tile along the rank
+    words: Floats  # words of the largest tile along the rank
+    clipped: Ints  # [rank]: 1 if padding makes its tiles unequal, 2 if even such that different ones coincide
+    slides: Ints  # [dim]: rank that the dimension moves together with another one, -1 if none
+    coefficient: Ints  # [rank, dim]
+    overlap_offset: Ints  # [rank], -1 if not sliding
+    overlap_shifts: Ints  # [rank]: shifts tabulated
+    overlap: Floats  # [rank table index, shift] -> words that a tile and its shifted copy share
+    entries: Ints  # [rank]: tiles in its table
+    terms: Ints  # [rank]: looping dimensions that move it
+    # Of clipped sliding ranks (see :mod:`energysim.mapping.search.windows`):
+    saved_offset: Ints  # [rank]
+    saved_width: Ints  # [rank]: digits
+    saved_reach: Ints  # [rank]: highest bound
+    saved: Floats  # [tile, term, stride digit, bound digit]
+    more_offset: Ints  # [rank]
+    saved_more: Floats  # [tile, term, stride digit, bound digit, kind, bound of the second loop]
+    shared_offset: Ints  # [rank]
+    padded_slot: Ints  # [rank]: which columns of a label remember its split, -1 if none
+    shared: Floats  # [tile, tile under the array, split]: words sent to children once per need, as a share of all
+    least_offset: Ints  # [rank]
+    shared_least: Floats  # [tile under the array, split]: the least of them
+    saved_term: Ints  # [dim]: term index of the dimension in its rank
+    exact: Floats  # [tensor, tile]: words that children with such tiles receive in all, nothing absorbed
+    floor: Floats  # [tensor, tile]: least words moved for tiles of this size or smaller, nothing absorbed
+    floor_all: Floats  # [tensor, tile]: the same, everything absorbed
+    output: int
+    output_words: float
+    sliding: int  # the tensor with sliding ranks, -1 if none
+    macs: float
+
+
+def divisors(number: int) -> tuple[int, ...]:
+    """Ascending."""
+    return tuple(d for d in range(1, number + 1) if number % d == 0)
+
+
+class Space:
+    """Lattice, tables and plans of one problem in one convention. Dimensions of bound 1 are left out."""
+
+    def __init__(self, problem: TensorProblem, convention: Convention) -> None:
+        self.problem, self.convention = problem, convention
+        self.dims = tuple(dim for dim, bound in problem.dims if bound > 1) or (problem.dims[0][0],)
+        self.bounds = tuple(problem.bounds[dim] for dim in self.dims)
+        self.index = {dim: i for i, dim in enumerate(self.dims)}
+        self.divisors = tuple(divisors(bound) for bound in self.bounds)
+        self.shape = tuple(len(d) for d in self.divisors)
+        self.size = prod(self.shape)
+        self.strides = tuple(prod(self.shape[i + 1 :]) for i in range(len(self.shape)))
+        self.plans: tuple[TensorPlan, ...] = tuple(
+            tensor_plan(tensor, problem.dims, convention) for tensor in problem.tensors
+        )
+        self.moves = tuple(
+            sum(1 << self.index[d] for d in tensor.dims if d in self.index) for tensor in problem.tensors
+        )
+
+    def digits(self, tile: int) -> tuple[int, ...]:
+        return tuple(tile // stride % size for stride, size in zip(self.strides, self.shape, strict=True))
+
+    def extents(self, tile: int) -> dict[str, int]:
+        """Iterations of every dimension in a tile."""
+        return {dim: divs[digit] for dim, divs, digit in zip(self.dims, self.divisors, self.digits(tile), strict=True)}
+
+    def digit(self, dim: int) -> Ints:
+        """[tile]: its digit along one dimension."""
+        return np.arange(self.size, dtype=np.int64) // self.strides[dim] % self.shape[dim]
+
+    @property
+    def full(self) -> int:
+        """The tile that is the whole problem."""
+        return self.size - 1
+
+    @cached_property
+    def ranks(self) -> tuple[tuple[int, int], ...]:
+        """(tensor, rank) of every rank with a dimension that loops."""
+        return tuple(
+            (t, r)
+            for t, plan in enumerate(self.plans)
+            for r, dims in enumerate(plan.dims)
+            if any(dim in self.index for dim in dims)
+        )
+
+    @cached_property
+    def constant_words(self) -> tuple[int, ...]:
+        """Per tensor: words of the ranks that no loop moves (1, or 0 where all of it is padding)."""
+        result = []
+        for plan in self.plans:
+            words = 1
+            for axis, dims in zip(plan.axes, plan.dims, strict=True):
+                if not any(dim in self.index for dim in dims):
+                    words *= total_words(axis, (1,) * len(dims))
+            result.append(words)
+        return tuple(result)
+
+    def _moving_dims(self, tensor: int, rank: int) -> list[int]:
+        return [self.index[d] for d in self.plans[tensor].dims[rank] if d in self.index]
+
+    def _tiles_of(self, tensor: int, rank: int, digits: tuple[int, ...]) -> tuple[int, ...]:
+        """Sizes for every term of the rank from the digits of its looping dimensions."""
+        at = dict(zip(self._moving_dims(tensor, rank), digits, strict=True))
+        dims = self.plans[tensor].dims[rank]
+        return tuple(self.divisors[self.index[d]][at[self.index[d]]] if d in self.index else 1 for d in dims)
+
+    def rank_table(self, tensor: int, rank: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """(digits, tile sizes) of every tile of a rank, in table order."""
+        moving = self._moving_dims(tensor, rank)
+        combinations = product(*(range(self.shape[d]) for d in moving))
+        return [(digits, self._tiles_of(tensor, rank, digits)) for digits in combinations]
+
+    @cached_property
+    def iterations(self) -> Floats:
+        """[tile]: iterations inside a tile."""
+        result = np.ones(self.shape)
+        for d, divs in enumerate(self.divisors):
+            result = result * self._spread(np.array(divs, dtype=float), [d])
+        return result.reshape(self.size)
+
+    @cached_property
+    def words(self) -> Floats:
+        """[tensor, tile]: words of the largest tile."""
+        return self._product(lambda axis, tiles: tile_words(axis, tiles))
+
+    def _product(self, formula: object) -> Floats:
+        result = np.ones((len(self.plans), *self.shape))
+        for t, constant in enumerate(self.constant_words):
+            result[t] *= constant
+        for t, r in self.ranks:
+            axis = self.plans[t].axes[r]
+            values = [formula(axis, tiles) for _, tiles in self.rank_table(t, r)]  # type: ignore[operator]
+            result[t] *= self._spread(np.array(values, dtype=float), self._moving_dims(t, r))
+        return result.reshape(len(self.plans), self.size)
+
+    def _spread(self, values: Floats, dims: list[int]) -> Floats:
+        """A table over some dimensions as a broadcastable array over the lattice."""
+        order = sorted(range(len(dims)), key=lambda i: dims[i])
+        table = values.reshape([self.shape[d] for d in dims]).transpose(order)
+        return table.reshape([self.shape[d] if d in dims else 1 for d in range(len(self.shape))])
+
+    def repeats(self, tensor: int) -> Floats:
+        """[tile]: product of bound / tile over the dimensions that do not move the tensor."""
+        result = np.ones(self.shape)
+        for d, divs in enumerate(self.divisors):
+            if not self.moves[tensor] >> d & 1:
+                result = result * self._spread(self.bounds[d] / np.array(divs, dtype=float), [d])
+        return result.reshape(self.size)
+
+    @cached_property
+    def tables(self) -> Tables:
+        return _build_tables(self)
+
+
+def _distinct(axis: Axis) -> int:
+    """Different words of a rank that any iteration uses (without the holes that boxes fill)."""
+    mask = tile_mask(axis.coefficients, axis.bounds, False)
+    if axis.extent is None:
+        return mask.bit_count()
+    mask = mask >> -axis.offset if axis.offset < 0 else mask << axis.offset
+    return (mask & ((1 << axis.extent) - 1)).bit_count()
+
+
+def _least_below(table: Floats, shape: list[int], dims: list[int], divisors_of: tuple[tuple[int, ...], ...]) -> Floats:
+    """Minimum of a rank's table over all tiles that divide a tile."""
+    result = table.reshape(shape).copy()
+    for axis, d in enumerate(dims):
+        divs = divisors_of[d]
+        moved = np.moveaxis(result, axis, 0)
+        for i in range(len(divs)):
+            for j in range(i):
+                if divs[i] % divs[j] == 0:
+                    moved[i] = np.minimum(moved[i], moved[j])
+    return result.reshape(-1)
+
+
+def _build_tables(space: Space) -> Tables:
+    dims, tensors = len(space.dims), len(space.plans)
+    widest, highest = max(space.shape), max(space.bounds)
+    div = np.ones((dims, widest))
+    quotient = np.full((dims, widest, widest), -1, dtype=np.int64)
+    digit_of = np.full((dims, highest + 1), -1, dtype=np.int64)
+    for d, divs in enumerate(space.divisors):
+        div[d, : len(divs)] = divs
+        digit_of[d, list(divs)] = range(len(divs))
+        for i, a in enumerate(divs):
+            for j, b in enumerate(divs):
+                if a % b == 0:
+                    quotient[d, i, j] = divs.index(a // b)
+    ranks = space.ranks
+    rank_start = np.zeros(tensors + 1, dtype=np.int64)
+    for t, _ in ranks:
+        rank_start[t + 1 :] += 1
+    count = max(1, len(ranks))
+    rank_stride = np.zeros((count, dims), dtype=np.int64)
+    rank_offset, clipped = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    coefficient = np.zeros((count, dims), dtype=np.int64)
+    overlap_offset, overlap_shifts = np.full(count, -1, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    entries, terms = np.ones(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    saved_offset, more_offset, shared_offset, least_offset = (np.zeros(count, dtype=np.int64) for _ in range(4))
+    padded_slot = np.full(count, -1, dtype=np.int64)
+    saved_width, saved_reach = np.ones(count, dtype=np.int64), np.ones(count, dtype=np.int64)
+    slides, saved_term = np.full(dims, -1, dtype=np.int64), np.zeros(dims, dtype=np.int64)
+    totals: list[float] = []
+    words: list[float] = []
+    overlap: list[float] = []
+    clips: list[ClippedRank] = []
+    least, exact = np.ones((tensors, *space.shape)), np.ones((tensors, *space.shape))
+    window_share = np.ones((tensors, *space.shape))
+    sliding = _sliding_tensor(space)
+    for k, (t, r) in enumerate(ranks):
+        axis, moving = space.plans[t].axes[r], space._moving_dims(t, r)
+        table = space.rank_table(t, r)
+        rank_offset[k], clipped[k] = len(totals), axis.extent is not None
+        entries[k], terms[k] = len(table), len(moving)
+        step = 1
+        for d in reversed(moving):
+            rank_stride[k, d] = step
+            step *= space.shape[d]
+            name = space.dims[d]
+            coefficient[k, d] = axis.coefficients[space.plans[t].dims[r].index(name)]
+        sums = np.array([total_words(axis, tiles) for _, tiles in table], dtype=float)
+        totals.extend(sums)
+        words.extend(float(tile_words(axis, tiles)) for _, tiles in table)
+        low = _least_below(sums, [space.shape[d] for d in moving], moving, space.divisors)
+        least[t] *= space._spread(low, moving)
+        exact[t] *= space._spread(sums, moving)
+        if len(moving) < 2:
+            continue
+        share = np.minimum(1.0, _distinct(axis) / np.maximum(low, 1.0))
+        window_share[t] = np.minimum(window_share[t], space._spread(share, moving))
+        if t != sliding:
+            continue
+        shifts = sum(c * (n - 1) for c, n in zip(axis.coefficients, axis.bounds, strict=True)) + 2
+        overlap_offset[k], overlap_shifts[k] = len(overlap), shifts
+        for _, tiles in table:
+            mask = tile_mask(axis.coefficients, tiles, axis.boxes)
+            overlap.extend(float((mask & (mask >> shift)).bit_count()) for shift in range(shifts))
+        for term, d in enumerate(moving):
+            slides[d], saved_term[d] = k, term
+        if axis.extent is not None:
+            clip = clipped_rank(axis, space.plans[t].dims[r], space, moving, table)
+            saved_offset[k] = sum(len(c.saved) for c in clips)
+            more_offset[k] = sum(len(c.more) for c in clips)
+            shared_offset[k] = sum(len(c.shared) for c in clips)
+            least_offset[k] = sum(len(c.shared_least) for c in clips)
+            padded_slot[k] = len(clips) if len(clips) < PADDED_RANKS else -1
+            saved_width[k], saved_reach[k] = clip.width, clip.reach
+            clipped[k] += clip.coincides
+            clips.append(clip)
+    for t, constant in enumerate(space.constant_words):
+        least[t] *= constant
+        exact[t] *= constant
+    floor_all = (least * window_share).reshape(tensors, space.size)
+    repeats = np.stack([space.repeats(t) for t in range(tensors)])
+    floor = floor_all * repeats
+    output = next(i for i, tensor in enumerate(space.problem.tensors) if tensor.is_output)
+    whole = prod(_distinct(axis) for axis in space.plans[output].axes)
+    return Tables(
+        ndiv=np.array(space.shape, dtype=np.int64),
+        div=div,
+        quotient=quotient,
+        digit_of=digit_of,
+        stride=np.array(space.strides, dtype=np.int64),
+        moves=np.array(space.moves, dtype=np.int64),
+        rank_start=rank_start,
+        rank_stride=rank_stride,
+        rank_offset=rank_offset,
+        totals=np.array(totals or [1.0]),
+        words=np.array(words or [1.0]),
+        clipped=clipped,
+        slides=slides,
+        coefficient=coefficient,
+        overlap_offset=overlap_offset,
+        overlap_shifts=overlap_shifts,
+        overlap=np.array(overlap or [0.0]),
+        entries=entries,
+        terms=terms,
+        saved_offset=saved_offset,
+        saved_width=saved_width,
+        saved_reach=saved_reach,
+        saved=_joined([c.saved for c in clips]),
+        more_offset=more_offset,
+        saved_more=_joined([c.more for c in clips]),
+        shared_offset=shared_offset,
+        padded_slot=padded_slot,
+        shared=_joined([c.shared for c in clips]),
+        least_offset=least_offset,
+        shared_least=_joined([c.shared_least for c in clips]),
+        saved_term=saved_term,
+        exact=exact.reshape(tensors, space.size) * repeats,
+        floor=np.ascontiguousarray(floor),
+        floor_all=np.ascontiguousarray(floor_all),
+        output=output,
+        output_words=float(whole),
+        sliding=sliding,
+        macs=float(space.problem.macs),
+    )
+
+
+def _joined(tables: list[Floats]) -> Floats:
+    return np.concatenate(tables) if tables else np.zeros(1)
+
+
+def _sliding_tensor(space: Space) -> int:
+    """The first tensor with a rank that two looping dimensions move; -1 if none."""
+    return next((t for t, r in space.ranks if len(space._moving_dims(t, r)) > 1), -1)

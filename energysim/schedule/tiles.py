@@ -1,0 +1,164 @@
+"""What every tile of a stack needs, computes and loads, per axis.
+
+The tile grid lies on the ofmap of the stack's last layer. Needs are propagated backwards through the layers; where a
+feature map has several consumers, a tile needs the hull of what they read. On an axis whose overlap is kept, a tile
+computes and loads only what no earlier tile of the same sweep did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from energysim.schedule.axes import EMPTY, AxisMap, Interval, cut, scaled_cut
+
+
+@dataclass(frozen=True, slots=True)
+class AxisStep:
+    """One layer along one axis: the map from its ofmap to each of its ifmaps."""
+
+    name: str
+    output: str
+    inputs: tuple[tuple[str, AxisMap], ...]
+
+
+@dataclass(frozen=True)
+class AxisPlan:
+    """One axis of a stack. Lists have one entry per tile, coordinates are those of the edge.
+
+    ``held``: extent on chip while the tile runs, with what is kept for later tiles; ``fresh``: what is computed in (or
+    loaded for) this tile; ``kept``: the most coordinates that stay on chip from one tile to the next; ``loads``: words
+    of an input of the stack that are fetched, holes left out; ``stores``: words of an output of the stack that are
+    written, each once.
+    """
+
+    tiles: tuple[Interval, ...]
+    held: dict[str, tuple[Interval, ...]]
+    fresh: dict[str, tuple[Interval, ...]]
+    kept: dict[str, int]
+    loads: dict[str, tuple[int, ...]]
+    stores: dict[str, tuple[Interval, ...]]
+
+    def renamed(self, names: Mapping[str, str]) -> AxisPlan:
+        """The same plan with every edge called ``names[edge]``."""
+        return AxisPlan(
+            self.tiles,
+            {names[edge]: pieces for edge, pieces in self.held.items()},
+            {names[edge]: pieces for edge, pieces in self.fresh.items()},
+            {names[edge]: count for edge, count in self.kept.items()},
+            {names[edge]: counts for edge, counts in self.loads.items()},
+            {names[edge]: pieces for edge, pieces in self.stores.items()},
+        )
+
+    def widest(self, edge: str) -> int:
+        return max(interval.size for interval in self.held[edge])
+
+    def span(self, edge: str) -> int:
+        """Coordinates from the first to the last that any tile holds."""
+        pieces = [interval for interval in self.held[edge] if interval.size]
+        return max((i.stop for i in pieces), default=0) - min((i.start for i in pieces), default=0)
+
+
+@lru_cache(maxsize=1 << 12)
+def plan_axis(
+    steps: tuple[AxisStep, ...],
+    sizes: tuple[tuple[str, int], ...],
+    outputs: tuple[str, ...],
+    tile: int | None,
+    keeps: bool,
+) -> AxisPlan:
+    """Plan one axis. ``steps`` in execution order; ``sizes``: extent of every edge; ``outputs``: edges that leave the
+    stack, the last step's among them; ``tile``: None for one tile; ``keeps``: the overlap with earlier tiles stays."""
+    extents, last = dict(sizes), steps[-1].output
+    grid = cut(extents[last], tile or max(1, extents[last]))
+    stores = {edge: grid if edge == last else scaled_cut(grid, extents[last], extents[edge]) for edge in outputs}
+    need = _needs(steps, stores, len(grid))
+    fresh = {edge: _unseen(pieces) if keeps else pieces for edge, pieces in need.items()}
+    kept = dict.fromkeys(need, 0)
+    held = need
+    if keeps:
+        held = {}
+        for edge, pieces in _uses(steps, stores, fresh).items():
+            held[edge], kept[edge] = _kept(pieces)
+    return AxisPlan(grid, held, fresh, kept, _loads(steps, fresh, keeps), stores)
+
+
+Pieces = tuple[Interval, ...]
+
+
+def _needs(steps: Sequence[AxisStep], stores: dict[str, Pieces], tiles: int) -> dict[str, Pieces]:
+    """Per edge and tile, the hull of everything that the tile's results depend on, were nothing kept."""
+    need: dict[str, list[Interval]] = {}
+    for index in range(tiles):
+        wanted = {edge: pieces[index] for edge, pieces in stores.items()}
+        for step in reversed(steps):
+            here = wanted.setdefault(step.output, EMPTY)
+            for edge, axis in step.inputs:
+                wanted[edge] = wanted.get(edge, EMPTY).hull(axis.need(here))
+        for edge, interval in wanted.items():
+            need.setdefault(edge, []).append(interval)
+    return {edge: tuple(pieces) for edge, pieces in need.items()}
+
+
+def _lowest_to_come(pieces: Sequence[Interval]) -> list[int]:
+    """For each tile, the first coordinate that it or a later tile wants (the end where none wants any)."""
+    lows, low = [], max((piece.stop for piece in pieces), default=0)
+    for piece in reversed(pieces):
+        low = min(low, piece.start) if piece.size else low
+        lows.append(low)
+    return lows[::-1]
+
+
+def _unseen(need: Pieces) -> Pieces:
+    """What each tile adds to what the tiles before it computed; coordinates that no tile wants are left out."""
+    done, fresh = 0, []
+    for piece, low in zip(need, _lowest_to_come(need), strict=True):
+        start = max(done, low)
+        fresh.append(Interval(start, piece.stop) if piece.size and start < piece.stop else EMPTY)
+        done = max(done, piece.stop) if piece.size else done
+    return tuple(fresh)
+
+
+def _uses(steps: Sequence[AxisStep], stores: dict[str, Pieces], fresh: dict[str, Pieces]) -> dict[str, Pieces]:
+    """Per edge and tile, the hull of what is computed, stored, and read to compute what is fresh downstream."""
+    uses: dict[str, list[Interval]] = {edge: list(pieces) for edge, pieces in fresh.items()}
+    for edge, pieces in stores.items():
+        uses[edge] = [a.hull(b) for a, b in zip(uses[edge], pieces, strict=True)]
+    for step in steps:
+        for edge, axis in step.inputs:
+            needs = [axis.need(piece) for piece in fresh[step.output]]
+            uses[edge] = [a.hull(b) for a, b in zip(uses[edge], needs, strict=True)]
+    return {edge: tuple(pieces) for edge, pieces in uses.items()}
+
+
+def _kept(uses: Pieces) -> tuple[Pieces, int]:
+    """What is on chip in each tile (all that was seen and is still wanted, and what is used now), and the most of it
+    that came from earlier tiles."""
+    done, most, held = 0, 0, []
+    for piece, low in zip(uses, _lowest_to_come(uses), strict=True):
+        most = max(most, done - low)
+        done = max(done, piece.stop) if piece.size else done
+        held.append(Interval(low, done) if low < done else EMPTY)
+    return tuple(held), most
+
+
+def _loads(steps: Sequence[AxisStep], fresh: dict[str, Pieces], keeps: bool) -> dict[str, tuple[int, ...]]:
+    """Coordinates of each edge from outside the stack that each tile fetches."""
+    produced = {step.output for step in steps}
+    readers: dict[str, list[tuple[str, AxisMap]]] = {}
+    for step in steps:
+        for edge, axis in step.inputs:
+            if edge not in produced:
+                readers.setdefault(edge, []).append((step.output, axis))
+    loads: dict[str, tuple[int, ...]] = {}
+    for edge, maps in readers.items():
+        seen, counts = 0, []
+        for index in range(len(fresh[edge])):
+            mask = 0
+            for output, axis in maps:
+                mask |= axis.touched(fresh[output][index])
+            counts.append((mask & ~seen).bit_count())
+            seen = seen | mask if keeps else 0
+        loads[edge] = tuple(counts)
+    return loads

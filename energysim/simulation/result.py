@@ -1,0 +1,68 @@
+"""What a simulation returns."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from energysim.arch.spec import ArchSpec
+from energysim.cost.results import SCHEMA, VariantCost
+from energysim.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """Everything a simulation says, with the versions, hashes and assumptions behind it."""
+
+    workload: str
+    input_shapes: tuple[tuple[int, ...], ...]
+    arch: ArchSpec
+    engine: str
+    estimator: str
+    objective: str
+    convention: str
+    bits: int
+    variants: tuple[VariantCost, ...]
+    notes: tuple[str, ...]
+    not_modelled: tuple[str, ...]
+    command: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of DESIGN section 4."""
+        return {
+            "schema": SCHEMA,
+            "energysim": __version__,
+            "command": list(self.command),
+            "workload": {"name": self.workload, "input": [list(s) for s in self.input_shapes], "bits": self.bits},
+            "arch": {"name": self.arch.name, "sha256": self.arch.sha256, "source": self.arch.source},
+            "engine": self.engine,
+            "estimator": self.estimator,
+            "objective": self.objective,
+            "convention": self.convention,
+            "notes": list(self.notes),
+            "not_modelled": list(self.not_modelled),
+            "variants": [variant.to_dict() for variant in self.variants],
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per variant and layer; energies in pJ, traffic in bytes, latency in seconds."""
+        import pandas as pd
+
+        rows = []
+        for variant in self.variants:
+            for layer in variant.layers:
+                row = layer.to_dict()
+                del row["levels"], row["mapping"]
+                by_level: dict[str, float] = {}
+                for share in layer.shares:
+                    key = f"energy_{share.level}_pj"
+                    by_level[key] = by_level.get(key, 0.0) + share.energy.value
+                rows.append({"variant": variant.variant, **row, **by_level})
+        return pd.DataFrame(rows)

@@ -1,0 +1,124 @@
+"""`simulate`: one workload on one device, in one or all schedule variants."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from energysim.arch.loader import load_arch
+from energysim.arch.spec import ArchSpec
+from energysim.energy import estimate
+from energysim.engines.registry import get_engine
+from energysim.graph.layers import LayerGraph
+from energysim.mapping.counts import Convention
+from energysim.mapping.search import Objective
+from energysim.schedule.values import Overlap
+from energysim.simulation.result import SimulationResult
+from energysim.simulation.setting import Progress, Setting
+from energysim.simulation.variants import Request, run_variants
+from energysim.units import format_energy, format_power
+from energysim.workload import Workload, resolve_workload, workload_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def simulate(
+    model: str | Path | nn.Module | LayerGraph | Workload,
+    arch: str | Path | ArchSpec,
+    *,
+    input: str | tuple[int, ...] | None = None,
+    batch: int | None = None,
+    bits: int | None = None,
+    variant: str = "layerwise",
+    tile: tuple[int, int] | None = None,
+    buffer_bytes: int | None = None,
+    buffer_channels: int | None = None,
+    overlap: str = "recompute",
+    objective: str = "energy",
+    convention: str = "exact",
+    engine: str = "native",
+    estimator: str = "table",
+    time_limit_s: float | None = None,
+    progress: Progress | None = None,
+) -> SimulationResult:
+    """Map a network onto a device and cost it.
+
+    ``model``: a workload name or path, ``package.module:factory``, an ``nn.Module`` (then ``input`` gives the shape),
+    or a traced graph. ``bits``: word width of all tensors (default: the device's). ``variant``: plain, layerwise,
+    tiled, buffered, full, optimal, or all; ``tile`` (rows, columns), ``buffer_bytes`` or ``buffer_channels``, and
+    ``overlap`` (recompute, cache_columns, cache) say how. ``time_limit_s`` bounds the search of each distinct problem;
+    where it strikes, the layer says its gap. Raises EnergySimError on bad input.
+    """
+    spec = arch if isinstance(arch, ArchSpec) else load_arch(str(arch))
+    width = spec.default_bits if bits is None else bits
+    setting = Setting(
+        spec,
+        estimate(spec, estimator),
+        get_engine(engine),
+        Objective.parse(objective),
+        Convention(convention),
+        width,
+        time_limit_s,
+    )
+    request = Request.checked(variant, tile, buffer_bytes, buffer_channels, Overlap(overlap))
+    workload, graph = _graph_of(model, input, batch)
+    variants = run_variants(graph, setting, request, progress)
+    return SimulationResult(
+        workload=workload,
+        input_shapes=tuple(graph.edges[name].shape for name in graph.inputs),
+        arch=spec,
+        engine=engine,
+        estimator=estimator,
+        objective=objective,
+        convention=convention,
+        bits=width,
+        variants=variants,
+        notes=graph.notes + spec.assumptions,
+        not_modelled=_not_modelled(graph, spec, variants[0].latency_s),
+        command=tuple(sys.argv),
+    )
+
+
+def _graph_of(
+    model: str | Path | nn.Module | LayerGraph | Workload, input: str | tuple[int, ...] | None, batch: int | None
+) -> tuple[str, LayerGraph]:
+    if isinstance(model, LayerGraph):
+        return model.name, model
+    shape = "x".join(map(str, input)) if isinstance(input, tuple) else input
+    if isinstance(model, Workload):
+        workload = model
+    elif isinstance(model, str | Path):
+        workload = resolve_workload(str(model), shape, batch)
+    else:
+        workload = workload_of(model, shape, batch)
+    return workload.name, workload.trace()
+
+
+def _not_modelled(graph: LayerGraph, arch: ArchSpec, latency_s: float) -> tuple[str, ...]:
+    """What the numbers leave out, in words that a reader of the table understands."""
+    missing = list(arch.not_modelled)
+    if arch.idle_power_w is not None:
+        idle = arch.idle_power_w
+        missing.append(
+            f"the board's idle power ({format_power(idle.value)}: {format_energy(idle.value * latency_s * 1e12)} in "
+            "the time of one inference)"
+        )
+    unmoved = sum(
+        graph.edges[name].words
+        for layer in graph.layers
+        if layer.problem is not None
+        for name in set(layer.parameters) - {edge for _, edge in layer.operands}
+    )
+    if unmoved:
+        missing.append(f"traffic of biases and folded BatchNorm terms ({unmoved:,} words per inference)")
+    vector_ops = sum(layer.ops for layer in graph.layers)
+    if vector_ops:
+        missing.append(
+            f"energy and time of the arithmetic in pooling, elementwise, normalization and softmax layers "
+            f"({vector_ops:,} operations; their traffic is counted)"
+        )
+    for operator, count in graph.unmodelled.items():
+        missing.append(f"operator {operator} ({count} x): only its words are moved")
+    return tuple(missing)

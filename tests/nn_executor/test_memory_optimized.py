@@ -1,0 +1,141 @@
+"""MemoryOptimizedConv2d: equal to nn.Conv2d for every tile size, a drop-in for its state, and trainable."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from energysim.graph.trace import trace
+from energysim.nn import MemoryOptimizedConv2d
+from energysim.nn.memory_optimized import TileError
+
+
+def _integers(*shape: int, seed: int = 0) -> torch.Tensor:
+    """Small whole numbers in float64: every sum of products of them is exact, whatever its order."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(-3, 4, shape, generator=generator).double()
+
+
+def _twin(conv: MemoryOptimizedConv2d) -> nn.Conv2d:
+    """A plain convolution of the same geometry; both get the same whole numbers as parameters."""
+    plain = nn.Conv2d(
+        conv.in_channels,
+        conv.out_channels,
+        conv.kernel_size,
+        conv.stride,
+        conv.padding,
+        conv.dilation,
+        conv.groups,
+        conv.bias is not None,
+    ).double()
+    with torch.no_grad():
+        for index, parameter in enumerate(plain.parameters()):
+            parameter.copy_(_integers(*parameter.shape, seed=index))
+    conv.load_state_dict(plain.state_dict())
+    return plain
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    groups=st.sampled_from((1, 2)),
+    bias=st.booleans(),
+    tile=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    size=st.tuples(st.integers(8, 14), st.integers(8, 14)),
+)
+def test_every_tile_size_gives_the_plain_convolution_bit_for_bit(
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    groups: int,
+    bias: bool,
+    tile: tuple[int, int],
+    size: tuple[int, int],
+) -> None:
+    conv = MemoryOptimizedConv2d(
+        4, 6, kernel, stride, padding, bias, tile_size=tile, dilation=dilation, groups=groups
+    ).double()
+    plain = _twin(conv)
+    images = _integers(2, 4, *size, seed=7)
+    assert torch.equal(conv(images), plain(images))
+
+
+def test_gradients_are_those_of_the_plain_convolution() -> None:
+    conv = MemoryOptimizedConv2d(3, 5, bias=True, tile_size=4).double()
+    plain = _twin(conv)
+    images = _integers(2, 3, 11, 13)
+    for layer in (conv, plain):
+        (layer(images) ** 2).sum().backward()
+    assert conv.weight.grad is not None and plain.weight.grad is not None
+    assert torch.equal(conv.weight.grad, plain.weight.grad)
+    assert conv.bias is not None and plain.bias is not None
+    assert torch.equal(conv.bias.grad, plain.bias.grad)
+
+
+def test_an_image_without_batch_axis() -> None:
+    conv = MemoryOptimizedConv2d(3, 5, tile_size=4).double()
+    plain = _twin(conv)
+    image = _integers(3, 9, 9)
+    assert torch.equal(conv(image), plain(image))
+
+
+def test_without_overlap_each_tile_is_a_convolution_of_its_own() -> None:
+    conv = MemoryOptimizedConv2d(3, 5, tile_size=4, overlap=0).double()
+    plain = _twin(conv)
+    images = _integers(1, 3, 8, 8)
+    quarters = [[plain(images[..., r : r + 4, c : c + 4]) for c in (0, 4)] for r in (0, 4)]
+    assert torch.equal(conv(images), torch.cat([torch.cat(row, 3) for row in quarters], 2))
+    assert not conv.is_exact
+    assert not torch.equal(conv(images), plain(images))
+
+
+def test_half_the_overlap_costs_only_the_rows_and_columns_that_follow_a_cut() -> None:
+    conv = MemoryOptimizedConv2d(3, 5, tile_size=4, overlap=1).double()
+    plain = _twin(conv)
+    images = _integers(1, 3, 8, 8)
+    wrong = (conv(images) != plain(images)).any(dim=1)[0]
+    expected = torch.zeros(8, 8, dtype=torch.bool)
+    expected[4, :] = expected[:, 4] = True
+    assert not wrong[~expected].any()
+    assert wrong[4].any() and wrong[:, 4].any()
+
+
+def test_words_moved() -> None:
+    conv = MemoryOptimizedConv2d(8, 16, tile_size=4, buffer_size=12)
+    moved = conv.traffic(8, 8, batch=2, buffered_channels=3)
+    assert moved.ifmap_words == 2 * (8 - 3) * 10 * 10  # two tiles of five rows, two of five columns
+    assert moved.weight_words == 8 * 16 * 9
+    assert moved.ofmap_words == 2 * (16 - 12) * 8 * 8
+    assert moved.words == moved.ifmap_words + moved.weight_words + moved.ofmap_words
+    disjoint = MemoryOptimizedConv2d(8, 16, tile_size=4, overlap=0).traffic(8, 8)
+    assert disjoint.ifmap_words == 8 * 8 * 8
+    assert MemoryOptimizedConv2d(1, 1, 1, stride=3, padding=0).traffic(9, 9).ifmap_words == 9
+
+
+def test_the_layer_graph_shows_one_convolution() -> None:
+    tiled = trace(MemoryOptimizedConv2d(3, 8, tile_size=4), (torch.zeros(1, 3, 16, 16),))
+    plain = trace(nn.Conv2d(3, 8, 3, padding=1, bias=False), (torch.zeros(1, 3, 16, 16),))
+    assert [layer.problem for layer in tiled.layers] == [layer.problem for layer in plain.layers]
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"tile_size": 0}, "tile_size 0"),
+        ({"buffer_size": -1}, "buffer_size -1"),
+        ({"overlap": 3}, "overlap 3"),
+        ({"overlap": (2, -1)}, "overlap (2, -1)"),
+        ({"padding": "same"}, "padding 'same'"),
+    ],
+)
+def test_bad_settings_are_named(settings: dict[str, object], word: str) -> None:
+    with pytest.raises(TileError) as caught:
+        MemoryOptimizedConv2d(3, 3, **settings)  # type: ignore[arg-type]
+    assert word in str(caught.value)

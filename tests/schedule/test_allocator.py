@@ -1,0 +1,117 @@
+"""Addresses: every byte has one owner per step, and no more bytes are used than are live at the peak."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from energysim.errors import InfeasibleError
+from energysim.schedule.allocator import Allocation, Piece, allocate
+from energysim.schedule.live import Content, LiveRange, live_at, peak_bytes, peak_step
+from energysim.schedule.picture import allocation_svg
+
+live_ranges = st.lists(
+    st.builds(
+        lambda number, size, first, length: LiveRange(f"t{number}", Content.MAP, size, first, first + length),
+        st.integers(0, 99),
+        st.integers(0, 40),
+        st.integers(0, 12),
+        st.integers(0, 6),
+    ),
+    max_size=14,
+)
+
+
+def owners(allocation: Allocation, step: int) -> list[int]:
+    """The addresses in use in one step, with repetitions."""
+    return [
+        address
+        for item in allocation.placements
+        if item.live.first <= step <= item.live.last
+        for piece in item.pieces
+        for address in range(piece.address, piece.end)
+    ]
+
+
+@given(live_ranges, st.integers(0, 30))
+def test_no_byte_has_two_owners_and_none_lies_outside(ranges: list[LiveRange], slack: int) -> None:
+    bound = max((sum(r.size_bytes for r in ranges if r.first <= t <= r.last) for t in range(20)), default=0)
+    assert peak_bytes(ranges) == bound
+    for capacity in (None, bound + slack):
+        allocation = allocate(ranges, capacity)
+        assert [item.live for item in allocation.placements] == ranges
+        assert allocation.lower_bound_bytes == bound <= allocation.used_bytes
+        assert allocation.used_bytes <= (bound if capacity is None else capacity)
+        for item in allocation.placements:
+            assert sum(piece.size for piece in item.pieces) == item.live.size_bytes
+        for step in range(20):
+            used = owners(allocation, step)
+            assert len(used) == len(set(used))
+
+
+@given(live_ranges)
+def test_one_byte_less_than_the_peak_is_refused(ranges: list[LiveRange]) -> None:
+    bound = peak_bytes(ranges)
+    if bound:
+        with pytest.raises(InfeasibleError, match=f"the buffer has {bound - 1:,}"):
+            allocate(ranges, bound - 1)
+        assert sum(item.size_bytes for item in live_at(ranges, peak_step(ranges))) == bound
+
+
+def test_a_range_takes_the_smallest_gap_that_holds_it() -> None:
+    ranges = [
+        LiveRange("a", Content.MAP, 4, 0, 0),
+        LiveRange("b", Content.MAP, 2, 0, 9),
+        LiveRange("c", Content.MAP, 3, 0, 1),
+        LiveRange("d", Content.MAP, 1, 0, 9),
+        LiveRange("fits in c's", Content.MAP, 3, 2, 2),
+        LiveRange("needs both", Content.MAP, 7, 3, 3),
+    ]
+    allocation = allocate(ranges)
+    by_name = {item.live.name: item.pieces for item in allocation.placements}
+    assert by_name["b"] == (Piece(0, 2),) and by_name["d"] == (Piece(2, 1),)
+    assert by_name["fits in c's"] == by_name["c"] == (Piece(3, 3),)
+    assert by_name["needs both"] == (Piece(3, 7),)
+
+
+def test_a_range_is_split_around_one_that_stays_and_the_peak_still_suffices() -> None:
+    ranges = [
+        LiveRange("early", Content.MAP, 3, 0, 1),
+        LiveRange("stays", Content.MAP, 2, 1, 5),
+        LiveRange("beside", Content.MAP, 3, 1, 1),
+        LiveRange("wide", Content.MAP, 6, 2, 2),
+    ]
+    allocation = allocate(ranges)
+    assert [item.pieces for item in allocation.placements] == [
+        (Piece(0, 3),),
+        (Piece(3, 2),),
+        (Piece(5, 3),),
+        (Piece(0, 3), Piece(5, 3)),
+    ]
+    assert allocation.used_bytes == allocation.lower_bound_bytes == 8
+
+
+def test_the_picture_has_one_bar_per_piece_inside_its_frame() -> None:
+    ranges = [
+        LiveRange("conv<1>", Content.WEIGHTS, 100, 0, 2),
+        LiveRange('a"b', Content.TILE, 60, 0, 1),
+        LiveRange("out & more", Content.HALO, 40, 1, 2),
+    ]
+    allocation = allocate(ranges, 256)
+    root = ElementTree.fromstring(allocation_svg(allocation, ["one", "two", "three"]))
+    space = "{http://www.w3.org/2000/svg}"
+    frame = root.find(f"{space}rect")
+    assert frame is not None
+    bars = root.findall(f"{space}g")
+    assert [bar.findtext(f"{space}title", "").split(" (")[0] for bar in bars] == ["conv<1>", 'a"b', "out & more"]
+    top, height = float(frame.attrib["y"]), float(frame.attrib["height"])
+    for bar, size in zip(bars, (100, 60, 40), strict=True):
+        rect = bar.find(f"{space}rect")
+        assert rect is not None
+        assert float(rect.attrib["height"]) == pytest.approx(height * size / 256, abs=0.01)
+        assert top - 0.01 <= float(rect.attrib["y"]) <= top + height
+    names = [text.text for text in root.findall(f"{space}text")]
+    assert {"one", "two", "three", "256 B", "200 B", "0 B"} <= set(names)
