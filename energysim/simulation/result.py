@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from energysim.arch.spec import ArchSpec
 from energysim.cost.results import SCHEMA, VariantCost
+from energysim.graph.layers import LayerGraph
+from energysim.schedule.values import Schedule
 from energysim.version import __version__
 
 if TYPE_CHECKING:
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """Everything a simulation says, with the versions, hashes and assumptions behind it."""
+    """Everything a simulation says, with the versions, hashes and assumptions behind it.
+
+    ``schedules``: how each variant cuts ``graph``, in the order of ``variants``.
+    """
 
     workload: str
     input_shapes: tuple[tuple[int, ...], ...]
@@ -29,6 +34,8 @@ class SimulationResult:
     variants: tuple[VariantCost, ...]
     notes: tuple[str, ...]
     not_modelled: tuple[str, ...]
+    schedules: tuple[Schedule, ...]
+    graph: LayerGraph
     command: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

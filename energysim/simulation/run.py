@@ -74,9 +74,11 @@ def simulate(
         objective=objective,
         convention=convention,
         bits=width,
-        variants=variants,
+        variants=tuple(item.cost for item in variants),
+        schedules=tuple(item.schedule for item in variants),
+        graph=graph,
         notes=graph.notes + spec.assumptions,
-        not_modelled=_not_modelled(graph, spec, variants[0].latency_s),
+        not_modelled=_not_modelled(graph, spec, variants[0].cost.latency_s),
         command=tuple(sys.argv),
     )
 

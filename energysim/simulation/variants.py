@@ -52,17 +52,25 @@ class Request:
         return cls(variant, tile, buffer_bytes, buffer_channels, overlap)
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A variant's schedule and what it costs."""
+
+    schedule: Schedule
+    cost: VariantCost
+
+
 def run_variants(
     graph: LayerGraph, setting: Setting, request: Request, progress: Progress | None
-) -> tuple[VariantCost, ...]:
+) -> tuple[Planned, ...]:
     """One variant, or with `all` every variant that the device can run.
 
     `optimal` is never worse than any other that can run with the sizes given (or the default sizes).
     """
     if request.variant not in (ALL, OPTIMAL):
-        return (_run(graph, setting, request, request.variant, progress)[1],)
+        return (_run(graph, setting, request, request.variant, progress),)
     request = _with_defaults(request, graph, setting)
-    found: list[tuple[Schedule, VariantCost]] = []
+    found: list[Planned] = []
     for variant in VARIANTS:
         try:
             found.append(_run(graph, setting, request, variant, progress))
@@ -71,14 +79,12 @@ def run_variants(
             if variant in ("plain", "layerwise"):
                 raise
     optimal = _optimal(graph, setting, found, progress)
-    return (optimal,) if request.variant == OPTIMAL else (*(cost for _, cost in found), optimal)
+    return (optimal,) if request.variant == OPTIMAL else (*found, optimal)
 
 
-def _optimal(
-    graph: LayerGraph, setting: Setting, others: list[tuple[Schedule, VariantCost]], progress: Progress | None
-) -> VariantCost:
-    best = best_schedule(graph, setting, [Known(schedule, cost.layers) for schedule, cost in others], progress)
-    return VariantCost(
+def _optimal(graph: LayerGraph, setting: Setting, others: list[Planned], progress: Progress | None) -> Planned:
+    best = best_schedule(graph, setting, [Known(item.schedule, item.cost.layers) for item in others], progress)
+    cost = VariantCost(
         variant=OPTIMAL,
         layers=best.layers,
         params=graph.parameters,
@@ -87,6 +93,7 @@ def _optimal(
         optimal=best.optimal,
         gap=best.gap,
     )
+    return Planned(best.schedule, cost)
 
 
 def _with_defaults(request: Request, graph: LayerGraph, setting: Setting) -> Request:
@@ -99,9 +106,7 @@ def _with_defaults(request: Request, graph: LayerGraph, setting: Setting) -> Req
     return Request(request.variant, request.tile or _DEFAULT_TILE, size, request.buffer_channels, request.overlap)
 
 
-def _run(
-    graph: LayerGraph, setting: Setting, request: Request, variant: str, progress: Progress | None
-) -> tuple[Schedule, VariantCost]:
+def _run(graph: LayerGraph, setting: Setting, request: Request, variant: str, progress: Progress | None) -> Planned:
     home = map_memory(setting.arch)
     if home is None and variant in ("buffered", "full"):
         raise InfeasibleError(
@@ -128,4 +133,4 @@ def _run(
         buffer_bytes=schedule.buffer_bytes,
         overlap=request.overlap.value if variant == "full" else None,
     )
-    return schedule, cost
+    return Planned(schedule, cost)
