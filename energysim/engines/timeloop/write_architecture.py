@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from energysim.engines.timeloop.layout import Dummy, Layout, Storage, Units, instances
-from energysim.engines.timeloop.yaml_text import Document, Tagged
+from energysim.yaml_text import Document, Tagged
 
 _CLASSES = {"dram": "DRAM", "sram": "smartbuffer_SRAM", "cache": "smartbuffer_SRAM", "regfile": "smartbuffer_RF"}
 

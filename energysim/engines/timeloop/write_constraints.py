@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from energysim.arch.spec import Array, Memory
 from energysim.engines.timeloop.layout import Dummy, Layout, Storage
 from energysim.engines.timeloop.write_mapping import without_reuse
-from energysim.engines.timeloop.yaml_text import Document
 from energysim.errors import SpecError
+from energysim.yaml_text import Document
 
 
 def constraints_yaml(layout: Layout) -> Document:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from energysim.engines.timeloop.yaml_text import Document
 from energysim.mapping.search import Metric, Objective
+from energysim.yaml_text import Document
 
 _METRICS = {Metric.ENERGY: "energy", Metric.LATENCY: "delay", Metric.EDP: "edp", Metric.DRAM: "last_level_accesses"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from energysim.engines.timeloop.layout import Dummy, Layout, Storage
-from energysim.engines.timeloop.yaml_text import Document
 from energysim.errors import MappingError
 from energysim.mapping.nest import Loop, Mapping
+from energysim.yaml_text import Document
 
 
 def mapping_yaml(layout: Layout, mapping: Mapping) -> list[Document]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from energysim.engines.timeloop.yaml_text import Document
 from energysim.errors import SpecError
 from energysim.graph.problem import Rank, TensorProblem
+from energysim.yaml_text import Document
 
 # Upstream's names: P slides with R, Q with S. A name that is spelt differently in shape and instance is passed over in
 # silence (and the stride is 1), so both are written from this one table.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from energysim.energy import ActionEnergies
 from energysim.engines.timeloop.layout import Layout, Storage, Units
-from energysim.engines.timeloop.yaml_text import Document
 from energysim.mapping.cost_model import CostModel
+from energysim.yaml_text import Document
 
 Actions = Mapping[str, Mapping[str, float]]
 """component -> action -> pJ, the form in which a read ERT comes too"""

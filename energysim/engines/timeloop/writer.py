@@ -11,7 +11,7 @@ from energysim.engines.timeloop.write_mapper import MapperSettings, mapper_yaml,
 from energysim.engines.timeloop.write_mapping import mapping_yaml
 from energysim.engines.timeloop.write_problem import problem_yaml
 from energysim.engines.timeloop.write_tables import actions_of, actions_of_costs, art_yaml, ert_yaml
-from energysim.engines.timeloop.yaml_text import Document, Tagged, dump
+from energysim.yaml_text import Document, Tagged, dump
 
 __all__ = [
     "Document",

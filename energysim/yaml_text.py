@@ -1,4 +1,4 @@
-"""Documents as YAML text that every reader of Timeloop's family (yaml-cpp, PyYAML, ruamel) takes alike.
+"""Documents as YAML text that every reader (ruamel, PyYAML, the yaml-cpp of Timeloop) takes alike.
 
 The three disagree on plain scalars: ``N`` is a boolean by the letter of YAML 1.1, ``45nm`` and ``1..4`` begin like
 numbers, ``1e-09`` is a text to PyYAML. So every text that is not a plain word is quoted, and floats carry a point.
@@ -51,7 +51,7 @@ def scalar(value: object) -> str:
 
 def _float(value: float) -> str:
     if not isfinite(value):
-        raise ValueError(f"{value} cannot be written to a Timeloop file")
+        raise ValueError(f"{value} has no place in a file")
     mantissa, letter, exponent = repr(value).partition("e")
     if "." not in mantissa:
         mantissa += ".0"
