@@ -50,9 +50,9 @@ def energy_of(
         levels.append(LevelCost(access.level, access.tensor, access.reads, access.fills, access.updates, energy_pj))
     compute = arch.compute
     if counts.macs:
-        shares.append(EnergyShare(compute.name, _COMPUTE, _times(energies.mac(compute_bits).pj, counts.macs)))
+        shares.append(EnergyShare(compute.name, _COMPUTE, _times(energies.mac(compute_bits).pj, counts.macs), "mac"))
     for name, leakage_w in leakage_of(arch, energies):
-        shares.append(EnergyShare(name, _LEAKAGE, _times(leakage_w, latency_s * 1e12)))
+        shares.append(EnergyShare(name, _LEAKAGE, _times(leakage_w, latency_s * 1e12), _LEAKAGE))
     return tuple(shares), tuple(levels)
 
 
@@ -74,20 +74,20 @@ def _access_shares(
     is_output = operand.role is Role.OFMAP
     word_bits = memory.bits_of(operand.bits, is_output)
     costs = energies.memory(memory.name)
-    actions = (("read", access.reads, costs.read), ("fill", access.fills, costs.write))
+    actions = (("read", access.reads, costs.read), ("write", access.fills, costs.write))
     for action, words, energy in (*actions, ("update", access.updates, costs.update)):
         if not words:
             continue
         spent = _spend(words, access.instances, energy, word_bits, convention)
         if not is_output:
-            yield EnergyShare(memory.name, operand.role, spent)
+            yield EnergyShare(memory.name, operand.role, spent, action)
         elif action == "update":
             final = (access.updates - access.reads) / access.updates
-            yield EnergyShare(memory.name, "ofmap", _share(spent, final))
+            yield EnergyShare(memory.name, "ofmap", _share(spent, final), action)
             if final < 1:
-                yield EnergyShare(memory.name, "psum", _share(spent, 1 - final))
+                yield EnergyShare(memory.name, "psum", _share(spent, 1 - final), action)
         else:
-            yield EnergyShare(memory.name, "psum", spent)
+            yield EnergyShare(memory.name, "psum", spent, action)
 
 
 def _spend(words: int, instances: float, energy: Energy, word_bits: int, convention: Convention) -> EnergyPj:

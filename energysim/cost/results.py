@@ -47,16 +47,23 @@ class LevelCost:
 
 @dataclass(frozen=True, slots=True)
 class EnergyShare:
-    """Energy at one level for one part of TENSORS."""
+    """Energy at one level for one part of TENSORS. ``action``: what is paid for (read, write, update, mac, leakage);
+    level and action together name the constant behind the energy."""
 
     level: str
     part: str
     energy: EnergyPj
+    action: str
 
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer of one variant. ``macs_executed`` includes recomputed halos; bytes are DRAM traffic."""
+    """One layer of one variant. ``macs_executed`` includes recomputed halos; bytes are DRAM traffic.
+
+    ``latency_low_s``, ``latency_high_s``: over the low and high values of efficiencies, clock and bandwidths.
+    ``peak_s``: seconds that each resource would need on its own at its peak; ``op_class`` says which efficiencies and
+    launch overhead turn them into the latency.
+    """
 
     name: str
     op: str
@@ -66,8 +73,12 @@ class LayerCost:
     dram_read_bytes: float
     dram_write_bytes: float
     latency_s: float
+    latency_low_s: float
+    latency_high_s: float
     bottleneck: str
     utilization: float
+    op_class: str
+    peak_s: tuple[tuple[str, float], ...]
     shares: tuple[EnergyShare, ...]
     levels: tuple[LevelCost, ...]
     mapping: str = ""
@@ -92,8 +103,12 @@ class LayerCost:
             "energy_low_pj": self.energy.low,
             "energy_high_pj": self.energy.high,
             "latency_s": self.latency_s,
+            "latency_low_s": self.latency_low_s,
+            "latency_high_s": self.latency_high_s,
             "bottleneck": self.bottleneck,
             "utilization": self.utilization,
+            "op_class": self.op_class,
+            "peak_s": dict(self.peak_s),
             "stack": self.stack,
             "optimal": self.optimal,
             "gap": self.gap,
@@ -129,6 +144,11 @@ class VariantCost:
         return sum(layer.latency_s for layer in self.layers)
 
     @cached_property
+    def latency_interval_s(self) -> tuple[float, float]:
+        """Latency with every constant at its fastest, and at its slowest."""
+        return sum(layer.latency_low_s for layer in self.layers), sum(layer.latency_high_s for layer in self.layers)
+
+    @cached_property
     def macs(self) -> int:
         return sum(layer.macs for layer in self.layers)
 
@@ -158,6 +178,11 @@ class VariantCost:
         return _grouped((share.level, share.energy) for layer in self.layers for share in layer.shares)
 
     @cached_property
+    def energy_by_action(self) -> dict[str, EnergyPj]:
+        """Keys "DRAM.read", "FMA.mac", "GLB.leakage": one per constant that energy is paid at."""
+        return _grouped((f"{s.level}.{s.action}", s.energy) for layer in self.layers for s in layer.shares)
+
+    @cached_property
     def energy_by_tensor(self) -> dict[str, EnergyPj]:
         found = _grouped((share.part, share.energy) for layer in self.layers for share in layer.shares)
         return {part: found.get(part, ZERO) for part in TENSORS}
@@ -176,6 +201,8 @@ class VariantCost:
                 "energy_low_pj": self.energy.low,
                 "energy_high_pj": self.energy.high,
                 "latency_s": self.latency_s,
+                "latency_low_s": self.latency_interval_s[0],
+                "latency_high_s": self.latency_interval_s[1],
                 "edp_js": self.edp_js,
                 "dram_read_bytes": self.dram_read_bytes,
                 "dram_write_bytes": self.dram_write_bytes,
@@ -185,6 +212,7 @@ class VariantCost:
             },
             "energy_pj_by_level": {level: energy.value for level, energy in self.energy_by_level.items()},
             "energy_pj_by_tensor": {part: energy.value for part, energy in self.energy_by_tensor.items()},
+            "energy_pj_by_action": {action: asdict(energy) for action, energy in self.energy_by_action.items()},
             "layers": [layer.to_dict() for layer in self.layers],
         }
 

@@ -64,7 +64,7 @@ def _headline(result: SimulationResult, variant: VariantCost) -> RenderableType:
     rate = f"{1 / variant.latency_s:,.1f} per second" if variant.latency_s else ""
     if result.objective == "energy":
         rate += ", of the mappings of least energy (--objective edp or latency finds faster ones)"
-    facts.add_row("latency", format_time(variant.latency_s), f"[dim]{rate}[/]")
+    facts.add_row("latency", format_time(variant.latency_s), f"[dim]{_latency_interval(variant)}{rate}[/]")
     facts.add_row(
         "DRAM traffic",
         format_bytes(variant.dram_bytes),
@@ -73,6 +73,11 @@ def _headline(result: SimulationResult, variant: VariantCost) -> RenderableType:
     )
     facts.add_row("work", f"{variant.macs:,} MACs", f"[dim]{variant.params:,} parameters[/]")
     return Group(title, facts)
+
+
+def _latency_interval(variant: VariantCost) -> str:
+    low_s, high_s = variant.latency_interval_s
+    return "" if low_s == high_s else f"{format_time(low_s)} to {format_time(high_s)} likewise; "
 
 
 def _interval(energy: EnergyPj) -> str:

@@ -66,7 +66,8 @@ def cost_of(
     stack: int = 0,
 ) -> LayerCost:
     """Counts -> energy, latency and DRAM bytes of one layer."""
-    latency = latency_of(counts, setting.arch, op_class(layer), setting.bits)
+    kind = op_class(layer)
+    latency = latency_of(counts, setting.arch, kind, setting.bits)
     shares, levels = energy_of(
         counts, operands, setting.arch, setting.energies, setting.convention, latency.latency_s, setting.bits
     )
@@ -80,8 +81,12 @@ def cost_of(
         dram_read_bytes=read,
         dram_write_bytes=written,
         latency_s=latency.latency_s,
+        latency_low_s=latency.low_s,
+        latency_high_s=latency.high_s,
         bottleneck=latency.bottleneck,
         utilization=latency.utilization,
+        op_class=kind,
+        peak_s=latency.peak_s,
         shares=shares,
         levels=levels,
         stack=stack,

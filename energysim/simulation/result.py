@@ -66,7 +66,7 @@ class SimulationResult:
         for variant in self.variants:
             for layer in variant.layers:
                 row = layer.to_dict()
-                del row["levels"], row["mapping"]
+                del row["levels"], row["mapping"], row["peak_s"]
                 by_level: dict[str, float] = {}
                 for share in layer.shares:
                     key = f"energy_{share.level}_pj"
