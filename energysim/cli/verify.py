@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -12,24 +14,21 @@ from energysim.cli.sizes import parse_buffer, parse_tile
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from energysim.arch.spec import ArchSpec
-    from energysim.graph.layers import LayerGraph
-    from energysim.graph.problem import TensorProblem
-    from energysim.nn.executor.mapped_layer import LayerMapping
     from energysim.nn.executor.program import ExecutableProgram
     from energysim.nn.executor.verify import Verification
-    from energysim.schedule.values import Schedule
     from energysim.workload import Workload
 
-_VARIANTS = ("plain", "layerwise", "tiled", "buffered", "full")
+_VARIANTS = ("plain", "layerwise", "tiled", "buffered", "full", "optimal")
+# Where no device says what fits: small enough to cut the maps of a small network.
+_TILE, _BUFFER, _BITS = (8, 8), (None, 64), 8
 
 
 @click.command(context_settings={"show_default": True})
 @click.argument("workload")
 @click.option("--variant", type=click.Choice([*_VARIANTS, "all"]), default="all", help="Which schedule to execute.")
-@click.option("--tile", metavar="N|ROWSxCOLS", default="8", help="Tile of the ofmap plane (tiled, full).")
+@click.option("--tile", metavar="N|ROWSxCOLS", help="Tile of the ofmap plane (tiled, full).  [default: 8]")
 @click.option(
-    "--buffer", "buffer_size", metavar="SIZE|Nch", default="64ch", help="Feature-map buffer (buffered, full)."
+    "--buffer", "buffer_size", metavar="SIZE|Nch", help="Feature-map buffer (buffered, full).  [default: 64ch]"
 )
 @click.option(
     "--overlap",
@@ -37,10 +36,15 @@ _VARIANTS = ("plain", "layerwise", "tiled", "buffered", "full")
     default="recompute",
     help="What becomes of the halo between tiles (full).",
 )
-@click.option("--arch", "-a", help="Also execute the mappings onto this device of the layers that run alone.")
+@click.option(
+    "--arch", "-a", help="Execute what `simulate` costs on this device, mappings included; sizes default as there."
+)
 @click.option("--input", "input_shape", help="Input shape, e.g. 1x3x64x64.")
 @click.option("--batch", type=click.IntRange(min=1), help="Replaces the first axis of the input.")
-@click.option("--bits", type=click.IntRange(1, 64), default=8, help="Word width that buffer sizes are counted in.")
+@click.option(
+    "--bits", type=click.IntRange(1, 64), help="Word width of all tensors.  [default: 8; with --arch the device's]"
+)
+@click.option("--objective", default="energy", help="What mappings and `optimal` minimize (with --arch).")
 @click.option(
     "--dtype",
     type=click.Choice(["float64", "int", "float32"]),
@@ -53,13 +57,14 @@ _VARIANTS = ("plain", "layerwise", "tiled", "buffered", "full")
 def verify(
     workload: str,
     variant: str,
-    tile: str,
-    buffer_size: str,
+    tile: str | None,
+    buffer_size: str | None,
     overlap: str,
     arch: str | None,
     input_shape: str | None,
     batch: int | None,
-    bits: int,
+    bits: int | None,
+    objective: str,
     dtype: str,
     seed: int,
     time_limit: float | None,
@@ -74,32 +79,28 @@ def verify(
     energysim verify lightweight_cnn
     energysim verify mobilenet_v2 --variant full --tile 7x5 --buffer 256KiB --overlap cache --input 1x3x64x64
     energysim verify resnet18 --variant layerwise --arch eyeriss
+    energysim verify lightweight_cnn --variant optimal --arch jetson_nano
     """
     import json
 
     from rich.console import Console
 
     from energysim.cli.output import write_text
-    from energysim.nn.executor.verify import verify as run
-    from energysim.schedule.values import Overlap
-    from energysim.schedule.variants import make_schedule
     from energysim.workload import resolve_workload
 
-    rows_columns, (buffer_bytes, buffer_channels) = parse_tile(tile), parse_buffer(buffer_size)
+    sizes = _Sizes(
+        None if tile is None else parse_tile(tile),
+        (None, None) if buffer_size is None else parse_buffer(buffer_size),
+        overlap,
+        bits,
+    )
+    if arch is None and variant == "optimal":
+        raise click.UsageError("the variant 'optimal' is the best for a device: name one with --arch")
     program = _program(resolve_workload(workload, input_shape, batch), dtype, seed)
-    results = []
-    for name in _VARIANTS if variant == "all" else (variant,):
-        schedule = make_schedule(
-            program.graph,
-            name,
-            bits=bits,
-            tile=rows_columns,
-            overlap=Overlap(overlap),
-            buffer_bytes=buffer_bytes,
-            buffer_channels=buffer_channels,
-        )
-        mapped = {} if arch is None else _mappings(program.graph, schedule, arch, bits, time_limit)
-        results.append(run(program, schedule, mapped))
+    if arch is None:
+        results = _without_device(program, _VARIANTS[:-1] if variant == "all" else (variant,), sizes)
+    else:
+        results = _on_device(program, variant, sizes, arch, objective, time_limit)
     if json_file is not None:
         entries = [result.to_dict() for result in results]
         write_text(json.dumps({"schema": 1, "workload": workload, "variants": entries}, indent=2), json_file)
@@ -112,6 +113,66 @@ def verify(
         sys.exit(1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    tile: tuple[int, int] | None
+    buffer: tuple[int | None, int | None]
+    overlap: str
+    bits: int | None
+
+
+def _without_device(program: ExecutableProgram, variants: Sequence[str], sizes: _Sizes) -> list[Verification]:
+    from energysim.nn.executor.verify import verify as run
+    from energysim.schedule.values import Overlap
+    from energysim.schedule.variants import make_schedule
+
+    buffer_bytes, buffer_channels = _BUFFER if sizes.buffer == (None, None) else sizes.buffer
+    return [
+        run(
+            program,
+            make_schedule(
+                program.graph,
+                name,
+                bits=sizes.bits or _BITS,
+                tile=sizes.tile or _TILE,
+                overlap=Overlap(sizes.overlap),
+                buffer_bytes=buffer_bytes,
+                buffer_channels=buffer_channels,
+            ),
+        )
+        for name in variants
+    ]
+
+
+def _on_device(
+    program: ExecutableProgram, variant: str, sizes: _Sizes, arch: str, objective: str, time_limit: float | None
+) -> list[Verification]:
+    from energysim.arch.loader import load_arch
+    from energysim.cli.output import progress_bar
+    from energysim.energy import estimate
+    from energysim.engines.registry import get_engine
+    from energysim.mapping.counts import Convention
+    from energysim.mapping.search import Objective
+    from energysim.schedule.values import Overlap
+    from energysim.simulation.proof import prove
+    from energysim.simulation.setting import Setting
+    from energysim.simulation.variants import Request
+
+    device = load_arch(arch)
+    setting = Setting(
+        device,
+        estimate(device, "table"),
+        get_engine("native"),
+        Objective.parse(objective),
+        Convention.EXACT,
+        device.default_bits if sizes.bits is None else sizes.bits,
+        time_limit,
+    )
+    request = Request.checked(variant, sizes.tile, *sizes.buffer, Overlap(sizes.overlap))
+    with progress_bar("mapping") as progress:
+        return list(prove(program, setting, request, progress))
+
+
 def _program(found: Workload, dtype: str, seed: int) -> ExecutableProgram:
     import torch
 
@@ -122,47 +183,6 @@ def _program(found: Workload, dtype: str, seed: int) -> ExecutableProgram:
     if dtype != "float32":
         return prepare_exactly(found.model(), found.inputs, seed=seed)
     return prepare(found.model(), inputs_like(found.inputs, torch.float32, seed), name=found.name)
-
-
-def _mappings(
-    graph: LayerGraph, schedule: Schedule, arch: str, bits: int, time_limit: float | None
-) -> dict[str, LayerMapping]:
-    """The mapping of every MAC layer that the schedule leaves to the mapper."""
-    from energysim.arch.loader import load_arch
-    from energysim.cost.model import cost_model
-    from energysim.energy import estimate
-    from energysim.engines.registry import get_engine
-    from energysim.errors import InfeasibleError
-    from energysim.graph.problem import Role
-    from energysim.mapping.counts import Convention
-    from energysim.mapping.search import Objective
-    from energysim.nn.executor.mapped_layer import LayerMapping
-    from energysim.schedule.homes import streaming, whole_planes
-
-    device = load_arch(arch)
-    energies, engine = estimate(device, "table"), get_engine("native")
-
-    def best(problem: TensorProblem, target: ArchSpec) -> LayerMapping:
-        costs = cost_model(problem, target, energies)
-        mapped = engine.search(problem, target, costs, Objective.parse("energy"), Convention.EXACT, time_limit)
-        return LayerMapping(problem, target, mapped.mapping)
-
-    found: dict[object, LayerMapping] = {}
-    result = {}
-    for stack in schedule.stacks:
-        layer = graph.layer(stack.layers[0])
-        if len(stack.layers) > 1 or layer.problem is None or (stack.tile is not None and not stack.free):
-            continue
-        problem = layer.problem.with_bits(dict.fromkeys(Role, bits))
-        if (problem, stack.free) not in found:
-            try:
-                found[problem, stack.free] = best(problem, device if stack.free else whole_planes(device))
-            except InfeasibleError:
-                if stack.free:
-                    raise
-                found[problem, stack.free] = best(problem, streaming(device))
-        result[layer.name] = found[problem, stack.free]
-    return result
 
 
 def _table(workload: str, results: list[Verification]) -> Table:
@@ -205,4 +225,4 @@ def _explain(result: Verification, console: object) -> None:
         console.print(f"{result.variant}: {edge} differs from the plain network's")
     for check in result.checks:
         for difference in check.differences[:10]:
-            console.print(f"{result.variant}: stack {check.layers[0]} ... {check.layers[-1]}: {difference}")
+            console.print(f"{result.variant}: {difference}")

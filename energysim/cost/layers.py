@@ -33,7 +33,7 @@ def streams_of(layer: Layer, graph: LayerGraph, bits: int) -> tuple[Stream, ...]
     taps = 1 if layer.window is None else prod(layer.window.kernel)
     outputs = sum(graph.edges[name].words for name in layer.outputs)
     streams: list[Stream] = []
-    inputs = sum(_stored_words(graph, name) for name in layer.inputs)
+    inputs = sum(read_words(layer, graph, name) for name in layer.inputs)
     if inputs:
         touches = outputs * taps if taps > 1 else inputs * passes
         streams.append(Stream(Role.IFMAP, inputs, bits, max(inputs, touches)))
@@ -44,9 +44,21 @@ def streams_of(layer: Layer, graph: LayerGraph, bits: int) -> tuple[Stream, ...]
     return tuple(streams)
 
 
-def _stored_words(graph: LayerGraph, name: str) -> int:
+def read_words(layer: Layer, graph: LayerGraph, name: str) -> int:
+    """Words of a feature map that a layer without MACs reads: of a broadcast view those behind it, of a sliding window
+    only those that lie under it (a stride may skip the others)."""
     edge = graph.edges[name]
-    return min(edge.words, graph.edges[edge.storage].words)
+    words = min(edge.words, graph.edges[edge.storage].words)
+    if layer.window is None or layer.problem is not None or words < edge.words:
+        return words
+    axes = len(layer.window.kernel)
+    result = graph.edges[layer.outputs[0]].shape[-axes:]
+    window = layer.window
+    sides = zip(edge.shape[-axes:], result, window.kernel, window.stride, window.padding, window.dilation, strict=True)
+    for size_in, size_out, kernel, stride, (before, _), dilation in sides:
+        under = {x * stride - before + tap * dilation for x in range(size_out) for tap in range(kernel)}
+        words = words // size_in * sum(0 <= at < size_in for at in under)
+    return words
 
 
 def stream_operands(bits: int) -> dict[str, Operand]:
@@ -103,7 +115,8 @@ def _needed_words(graph: LayerGraph, name: str) -> int:
             if graph.edges[edge].storage != name:
                 continue
             if layer.problem is None:
-                return whole
+                needed = max(needed, read_words(layer, graph, edge))
+                continue
             tensor = next((t for t, operand in layer.operands if operand == edge), None)
             needed = max(needed, whole if tensor is None else touched_words(layer.problem, tensor))
     return min(whole, needed)

@@ -22,7 +22,7 @@ from energysim.mapping.counts import AccessCounts, Counts
 from energysim.mapping.render import loop_nest_text
 from energysim.schedule.homes import Homes, capacity_bytes, homes, map_memory, whole_planes
 from energysim.schedule.live import Content, LiveRange, peak_bytes
-from energysim.schedule.plan import LayerPlan, StackPlan
+from energysim.schedule.plan import LayerPlan, StackPlan, weight_words
 from energysim.simulation.layers import cost_of
 from energysim.simulation.setting import Setting
 
@@ -148,6 +148,8 @@ def _layer_in_stack(
     weights = layer_plan.weights.words * layer_plan.weights.fetches
     if place.weights is not None and weights:
         _from_dram(total, place.weights, "weights", weights, setting)
+    elif place.weights is None and layer.problem is None:
+        _stream_parameters(total, layer, layer_plan, graph, setting)
     for edge in stored:
         _in_dram(total, "ofmap", setting, updates=plan.stores[edge])
     _dram_cycles(total, setting)
@@ -169,9 +171,18 @@ def _tiled_from_dram(plan: StackPlan, graph: LayerGraph, setting: Setting, numbe
                 local = next((m for m in setting.arch.memories[1:] if m.holds(role, role)), None)
                 if local is not None:
                     _on_chip(total, local, role, setting, **moved)
+    if layer.problem is None:
+        _stream_parameters(total, layer, layer_plan, graph, setting)
     proof = _map_tiles(total, layer, layer_plan, whole_planes(setting.arch), setting)
     _dram_cycles(total, setting)
     return proof.of(cost_of(layer, graph, total.counts(), _operands(layer, setting), setting, number))
+
+
+def _stream_parameters(total: _Sum, layer: Layer, plan: LayerPlan, graph: LayerGraph, setting: Setting) -> None:
+    """Parameters of a layer without MACs that have no home on chip come with every tile, as other weights do."""
+    words = sum(weight_words(graph, layer).values()) * sum(tile.repeats for tile in plan.tiles)
+    if words:
+        _in_dram(total, "weights", setting, reads=words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,8 @@ def extent_of(rank: Rank, bounds: dict[str, int]) -> int:
 class Boundary:
     """``dram`` is the tensor in the layout of its ranks; ``chip`` has the same layout, not-a-number where a word is not
     on chip. ``reads`` and ``updates``: words that DRAM served and received; those not ``outside`` are in an on-chip
-    buffer instead and cost nothing."""
+    buffer instead and cost nothing. ``outermost`` is DRAM's node: a stack's tiles find their feature maps further out,
+    on chip, where its weights have no room (:class:`energysim.schedule.homes.Homes`)."""
 
     def __init__(
         self,
@@ -106,11 +107,12 @@ class Boundary:
         nest: LoopNest,
         dram: Tensor,
         outside: Tensor | None = None,
+        outermost: int = 0,
     ) -> None:
-        levels = [node for node, kept in enumerate(mapping.kept) if operand.name in kept]
+        levels = [node for node, kept in enumerate(mapping.kept) if operand.name in kept and node >= outermost]
         self.operand, self.nest, self.dram, self.arch = operand, nest, dram.reshape(-1), arch
         self.shape = tuple(extent_of(rank, problem.bounds) for rank in operand.ranks)
-        self.starts_inside = levels[0] > 0
+        self.starts_inside = levels[0] > outermost
         self.reads = self.updates = 0
         self.outside = torch.ones(dram.shape, dtype=torch.bool) if outside is None else outside
         self.outside = self.outside.reshape(-1)
@@ -120,7 +122,7 @@ class Boundary:
             return
         if len(levels) == 1:
             raise ExecutionError(
-                f"{operand.name} goes from {arch.nodes[0].name!r} straight to the compute unit",
+                f"{operand.name} goes from {arch.nodes[outermost].name!r} straight to the compute unit",
                 hint="the executor copies tiles; keep the tensor in an on-chip memory",
             )
         self.above = nest.above(levels[1])

@@ -30,7 +30,6 @@ class NestRun:
     result: Tensor
     words: dict[str, tuple[int, int]]
     macs: int
-    steps: int
 
 
 def run_nest(
@@ -58,9 +57,7 @@ def run_nest(
     }
     above = max(boundary.above for boundary in boundaries.values())
     time, space = nest.chosen(above, False), nest.chosen(above, True)
-    steps = prod(nest.loops[index].bound for index in time)
-    if steps > MOST_STEPS:
-        raise ExecutionError(f"{steps:,} steps above the chip", hint=f"up to {MOST_STEPS:,} are executed")
+    _check_steps(nest, time)
     offsets = _offsets(nest, space, nest.inside(above))
     macs = 0
     last: dict[str, tuple[int, ...] | None] = dict.fromkeys(boundaries)
@@ -82,7 +79,29 @@ def run_nest(
     result = boundaries[output.name]
     data = result.chip if result.starts_inside else result.dram
     words = {name: (boundary.reads, boundary.updates) for name, boundary in boundaries.items()}
-    return NestRun(data.reshape(result.shape), words, macs, steps)
+    return NestRun(data.reshape(result.shape), words, macs)
+
+
+def streamed_words(problem: TensorProblem, arch: ArchSpec, mapping: Mapping, tensor: Operand, outermost: int) -> int:
+    """Words of one operand that node ``outermost`` serves while the loops of a mapping run: its transfers alone.
+
+    Raises ExecutionError as :func:`run_nest` does.
+    """
+    nest = LoopNest(problem, mapping)
+    boundary = Boundary(tensor, problem, arch, mapping, nest, torch.zeros(_shape(tensor, problem)), outermost=outermost)
+    if boundary.starts_inside:
+        return 0
+    _check_steps(nest, boundary.time)
+    for digits in nest.digits(boundary.time):
+        if nest.exists(nest.base(boundary.time, digits)):
+            boundary.step(digits)
+    return boundary.reads
+
+
+def _check_steps(nest: LoopNest, time: list[int]) -> None:
+    steps = prod(nest.loops[index].bound for index in time)
+    if steps > MOST_STEPS:
+        raise ExecutionError(f"{steps:,} steps above the chip", hint=f"up to {MOST_STEPS:,} are executed")
 
 
 def _shape(tensor: Operand, problem: TensorProblem) -> tuple[int, ...]:

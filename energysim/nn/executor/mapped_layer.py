@@ -17,7 +17,7 @@ from energysim.nn.executor.mapped import NestRun, run_nest
 from energysim.nn.executor.memory import Dram
 from energysim.nn.executor.operators import call_is_transposed, folded
 from energysim.nn.executor.program import ExecutableProgram, ExecutionError
-from energysim.nn.executor.stack import StackTrace
+from energysim.nn.executor.trace import StackTrace
 from energysim.schedule.values import Stack
 
 
@@ -42,7 +42,7 @@ def run_mapped_layer(
     calls = program.calls(layer)
     names = program.edges_of(layer)
     given = {name: dram.tensors[edge] for name, edge in names.items() if edge in layer.inputs}
-    operands = _operands(calls[0], layer.problem, given, program)
+    operands = operands_of(calls[0], layer.problem, given, program)
     run = run_nest(how.problem, how.arch, how.mapping, operands, _outside(program, layer, dram))
     tensors = {calls[0].outputs[0].name: _result(calls[0], layer.problem, run, program)}
     folded(calls[1:], tensors, program)
@@ -57,7 +57,7 @@ def _outside(program: ExecutableProgram, layer: Layer, dram: Dram) -> dict[str, 
     problem, call = layer.problem, program.calls(layer)[0]
     names = program.edges_of(layer)
     given = {name: dram.outside[edge] for name, edge in names.items() if edge in layer.inputs}
-    laid_out = _operands(call, problem, given, program)
+    laid_out = operands_of(call, problem, given, program)
     masks = {tensor.name: laid_out[tensor.name] for tensor in problem.inputs if not tensor.is_parameter}
     result, bounds = dram.outside[layer.outputs[0]], problem.bounds
     if call.op.startswith("conv"):
@@ -80,12 +80,17 @@ def _trace(stack: Stack, layer: Layer, run: NestRun) -> StackTrace:
             trace.loaded[edges[tensor.name]] += reads
             trace.stored[edges[tensor.name]] += updates
     trace.loaded, trace.stored = +trace.loaded, +trace.stored
+    trace.of_one_layer()
     return trace
 
 
-def _operands(
+def operands_of(
     call: Call, problem: TensorProblem, given: dict[str, Tensor], program: ExecutableProgram
 ) -> dict[str, Tensor]:
+    """The operands of a call by tensor name, in the layout of the problem's ranks; ``given`` by value name.
+
+    Raises ExecutionError for an operator whose tensors have no such layout.
+    """
     bounds = problem.bounds
     groups, inner = bounds["G"], bounds["C"]
 

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from energysim.graph.layers import Layer, LayerKind
 from energysim.nn.executor.mapped_layer import LayerMapping, run_mapped_layer
+from energysim.nn.executor.mapped_tiles import TileMappings, run_tiles_from_dram
 from energysim.nn.executor.memory import Dram
 from energysim.nn.executor.operators import folded
 from energysim.nn.executor.program import ExecutableProgram, ExecutionError
-from energysim.nn.executor.stack import StackTrace, results_of, run_stack
-from energysim.schedule.values import Schedule
+from energysim.nn.executor.stack import results_of, run_stack
+from energysim.nn.executor.trace import StackTrace
+from energysim.schedule.values import Schedule, Stack
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,10 @@ class Execution:
 
 
 def run_schedule(
-    program: ExecutableProgram, schedule: Schedule, mapped: Mapping[str, LayerMapping] | None = None
+    program: ExecutableProgram, schedule: Schedule, mapped: Mapping[str, LayerMapping | TileMappings] | None = None
 ) -> Execution:
-    """Execute ``schedule`` tile by tile. A layer with an entry in ``mapped`` is a stack of its own and runs as its
-    mapping says.
+    """Execute ``schedule`` tile by tile. A layer with a mapping in ``mapped`` is a stack of its own and runs as that
+    says; of a layer with mappings of its tiles, these say how it moves what the stack does not hold on chip.
 
     Raises ExecutionError where it leaves out or repeats a layer, reads what no stack has written, or needs a word that
     is no longer on chip.
@@ -72,16 +74,29 @@ def run_schedule(
             for edge in results_of(program, layers):
                 dram.allocate(edge, graph.edges[edge].shape, _dtype(program, edge), resident.get(edge, 0))
             _check_inputs(layers, dram)
-            how = None if mapped is None else mapped.get(stack.layers[0])
-            if how is None:
-                traces.append(run_stack(program, stack, dram))
-            elif len(layers) > 1:
-                raise ExecutionError(f"layer {layers[0].name!r} has a mapping of its own and is part of a stack")
-            else:
-                traces.append(run_mapped_layer(program, stack, layers[0], how, dram))
+            traces.append(_run(program, stack, layers, mapped or {}, dram))
             views = _look(program, views, dram)
     outputs = tuple(dram.tensors[edge] for edge in graph.outputs)
     return Execution(outputs, tuple(traces), dram.tensors)
+
+
+def _run(
+    program: ExecutableProgram,
+    stack: Stack,
+    layers: list[Layer],
+    mapped: Mapping[str, LayerMapping | TileMappings],
+    dram: Dram,
+) -> StackTrace:
+    hows = {layer.name: mapped[layer.name] for layer in layers if layer.name in mapped}
+    streaming = {name: how for name, how in hows.items() if isinstance(how, TileMappings) and how.only_weights}
+    if len(streaming) == len(hows):
+        return run_stack(program, stack, dram, streaming)
+    if len(layers) > 1:
+        raise ExecutionError(f"layer {layers[0].name!r} has a mapping of its own and is part of a stack")
+    how = hows[layers[0].name]
+    if isinstance(how, TileMappings):
+        return run_tiles_from_dram(program, stack, layers[0], how, dram)
+    return run_mapped_layer(program, stack, layers[0], how, dram)
 
 
 def _channels(shape: tuple[int, ...]) -> int:

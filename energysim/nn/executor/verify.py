@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from energysim.graph.layers import LayerGraph
 from energysim.inputs import InputSpec
 from energysim.nn.executor.exact import LARGEST, TAPS, inputs_like, is_exact, whole_numbers
-from energysim.nn.executor.mapped_layer import LayerMapping
 from energysim.nn.executor.program import ExecutableProgram, ExecutionError, prepare
 from energysim.nn.executor.run import run_schedule
-from energysim.nn.executor.scheduled import promise
-from energysim.nn.executor.stack import StackTrace
+from energysim.nn.executor.scheduled import Costed, How, promise
+from energysim.nn.executor.trace import StackTrace
 from energysim.schedule.values import Schedule
 
 TOLERANCES = {torch.float64: 1e-10, torch.float32: 1e-4}
@@ -27,7 +26,8 @@ products in another order differ by some hundred units in the last place, layer 
 
 @dataclass(frozen=True)
 class StackCheck:
-    """One stack: words and MACs as executed and as scheduled. ``differences`` says what is not equal, where."""
+    """One stack: words and MACs as executed. ``differences`` says where they are not those of the schedule, or not
+    those that its layers were costed with."""
 
     layers: tuple[str, ...]
     mapped: bool
@@ -102,10 +102,14 @@ def prepare_exactly(model: nn.Module, inputs: Sequence[InputSpec], *, seed: int 
 
 
 def verify(
-    program: ExecutableProgram, schedule: Schedule, mapped: Mapping[str, LayerMapping] | None = None
+    program: ExecutableProgram,
+    schedule: Schedule,
+    mapped: Mapping[str, How] | None = None,
+    costed: Mapping[str, Costed] | None = None,
 ) -> Verification:
     """Run ``schedule`` and compare every feature map with the plain network's, and every word with the schedule's.
 
+    ``mapped``: see :func:`run_schedule`. ``costed``: what each layer's cost rests on, compared layer by layer.
     Feature maps on which float64 is exact have to be equal bit for bit; all others within a tolerance.
     Raises ExecutionError where the schedule cannot be run at all.
     """
@@ -128,7 +132,7 @@ def verify(
     return Verification(
         variant=schedule.variant,
         dtype=str(program.inputs[0].dtype).removeprefix("torch."),
-        checks=tuple(_check(program.graph, schedule, trace, mapped or {}) for trace in done.stacks),
+        checks=tuple(_check(program.graph, schedule, trace, mapped or {}, costed) for trace in done.stacks),
         compared_maps=compared,
         exact_maps=strict,
         wrong=tuple(wrong),
@@ -160,25 +164,36 @@ def _error(mine: Tensor, theirs: Tensor) -> float:
     return float(difference.nan_to_num(nan=torch.inf))
 
 
-def _check(graph: LayerGraph, schedule: Schedule, trace: StackTrace, mapped: Mapping[str, LayerMapping]) -> StackCheck:
+def _check(
+    graph: LayerGraph,
+    schedule: Schedule,
+    trace: StackTrace,
+    mapped: Mapping[str, How],
+    costed: Mapping[str, Costed] | None,
+) -> StackCheck:
     stack = trace.stack
-    how = mapped.get(stack.layers[0]) if len(stack.layers) == 1 else None
-    said = promise(graph, schedule, stack, how)
+    said = promise(graph, schedule, stack, mapped)
     differences = [
-        f"{what} {name}: {mine[name]:,} executed, {theirs[name]:,} scheduled"
+        f"layer {layer}: {what}{of}: {mine[name]:,} executed, {theirs[name]:,} scheduled"
         for what, mine, theirs in (
-            ("words loaded of", trace.loaded, said.loaded),
-            ("words stored of", trace.stored, said.stored),
-            ("words of weights of", trace.weights, said.weights),
-            ("MACs of", trace.macs, said.macs),
+            ("words loaded", trace.loaded, said.loaded),
+            ("words stored", trace.stored, said.stored),
+            ("words of weights", trace.weights, said.weights),
+            ("MACs", trace.macs, said.macs),
         )
         for name in _unequal(mine, theirs)
+        for layer, of in [(name, "") if name in stack.layers else (_mover(graph, stack.layers, name), f" of {name}")]
     ]
+    if costed is not None:
+        differences += [line for layer in stack.layers for line in _uncosted(trace, layer, costed[layer])]
     if said.room_words is not None and trace.peak_words > said.room_words:
-        differences.append(f"words on chip: {trace.peak_words:,} executed, room for {said.room_words:,}")
+        differences.append(
+            f"layers {stack.layers[0]} to {stack.layers[-1]}: words on chip: {trace.peak_words:,} executed, "
+            f"room for {said.room_words:,}"
+        )
     return StackCheck(
         layers=stack.layers,
-        mapped=how is not None,
+        mapped=any(layer in mapped for layer in stack.layers),
         loaded_words=trace.loaded.total(),
         stored_words=trace.stored.total(),
         weight_words=trace.weights.total(),
@@ -190,3 +205,18 @@ def _check(graph: LayerGraph, schedule: Schedule, trace: StackTrace, mapped: Map
 
 def _unequal(mine: Counter[str], theirs: Counter[str]) -> list[str]:
     return [name for name in dict.fromkeys((*mine, *theirs)) if mine[name] != theirs[name]]
+
+
+def _mover(graph: LayerGraph, layers: Sequence[str], edge: str) -> str:
+    """The layer of a stack that makes a feature map, or first reads it."""
+    return next(name for name in layers if edge in (*graph.layer(name).outputs, *graph.layer(name).inputs))
+
+
+def _uncosted(trace: StackTrace, layer: str, cost: Costed) -> list[str]:
+    pairs = (
+        ("words of weights", trace.weights[layer], cost.weights),
+        ("words loaded", trace.layer_loads[layer], cost.loaded),
+        ("words stored", trace.layer_stores[layer], cost.stored),
+        ("MACs", trace.macs[layer], cost.macs),
+    )
+    return [f"layer {layer}: {what}: {mine:,} executed, {its:,} costed" for what, mine, its in pairs if mine != its]
