@@ -60,6 +60,10 @@ class Workload:
             raise WorkloadError(f"{self.origin} is not a PyTorch model", hint="its layer graph can be simulated")
         return _seeded(self.build)
 
+    def example_inputs(self) -> tuple[Any, ...]:
+        """Tensors of the input shapes: seeded random numbers, zeros where integers are asked for."""
+        return _tensors(self.inputs, "cpu")
+
     def trace(self) -> LayerGraph:
         """The layer graph. Raises TraceError, or WorkloadError where the model cannot be built."""
         return self.read()
@@ -118,6 +122,8 @@ def load_workload_file(path: Path) -> tuple[SpecFile, WorkloadFile]:
 
 
 def _from_yaml(path: Path, given: tuple[InputSpec, ...] | None, batch: int | None) -> Workload:
+    if is_problems_file(path):
+        return _from_problems(path, given, batch)
     spec, content = load_workload_file(path)
     module, _, factory = content.model.rpartition(":")
     if not module:
@@ -130,6 +136,25 @@ def _from_yaml(path: Path, given: tuple[InputSpec, ...] | None, batch: int | Non
     return Workload(
         path.stem, str(content.model), found.inputs, found.build, found.read, content.description, content.dataset
     )
+
+
+def is_problems_file(path: Path) -> bool:
+    """Whether a workload's YAML writes its layers out as problems instead of naming a model."""
+    content = load_yaml(path).plain
+    return isinstance(content, Mapping) and "problems" in content
+
+
+def _from_problems(path: Path, given: tuple[InputSpec, ...] | None, batch: int | None) -> Workload:
+    """Layers written out as problems: there is no model, and the sizes are the file's own."""
+    from energysim.graph.explicit import explicit_graph
+    from energysim.graph.problem_file import ProblemsFile
+
+    content = validate_model(ProblemsFile, load_yaml(path))
+    if given is not None or batch is not None:
+        raise WorkloadError(f"{path} writes its layers out, sizes included", hint="change the bounds there")
+    graph = explicit_graph(path.stem, [(item.name, item.problem) for item in content.problems])
+    inputs = tuple(InputSpec(graph.edges[name].shape) for name in graph.inputs)
+    return Workload(path.stem, str(path), inputs, None, lambda: graph, content.description)
 
 
 def _from_factory(

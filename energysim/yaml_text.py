@@ -16,6 +16,7 @@ Document = Mapping[str, object]
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(?:[-.][A-Za-z_0-9]+)*")
 _RESERVED = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"))
 _WIDTH = 118
+_EXACT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ def dump(document: Document) -> str:
     """The document as YAML, block style, short collections in flow style. Raises ValueError for a float that is not
     finite and TypeError for a value that YAML has no plain form of."""
     return "".join(f"{line}\n" for line in _block(document))
+
+
+def plain_number(value: float) -> int | float:
+    """A whole float as an integer: 45.0 -> 45. Its text is then exact and short."""
+    return int(value) if float(value).is_integer() and abs(value) < _EXACT else value
 
 
 def scalar(value: object) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from energysim.arch.sourced import Sourced
-from energysim.arch.spec import Compute, Constraints, Energy, Memory
+from energysim.arch.spec import Compute, Energy, Memory
 from energysim.engines.timeloop.levels import Level
 from energysim.engines.timeloop.problem import DEFAULT_WORD_BITS
 from energysim.engines.timeloop.yaml_nodes import Cursor
@@ -19,7 +19,7 @@ _WIDTH = ("width", "memory_width", "data_storage_width")
 _DEPTH = ("depth", "memory_depth", "data_storage_depth")
 _BANKS = ("n_banks", "num_banks", "num-banks")
 _BANDWIDTHS = ("read_bandwidth", "write_bandwidth", "shared_bandwidth", "bandwidth")
-_OTHERS = ("entries", "sizeKB", "multiple_buffering", "min_utilization", "meshX", "meshY", "instances", "technology")
+_OTHERS = ("entries", "sizeKB", "multiple_buffering", "meshX", "meshY", "instances", "technology")
 # Inputs of the energy and area estimators, and bookkeeping of the front end: no effect on counts.
 _ESTIMATOR_ONLY = (
     "type", "global_cycle_seconds", "cycle_seconds", "version", "latency", "n_rdwr_ports", "n_rd_ports", "n_wr_ports",
@@ -41,6 +41,7 @@ _UNREPRESENTABLE = {
     "network_fill_latency": "a network latency",
     "network_drain_latency": "a network latency",
     "vector_access_energy": "an access energy among the attributes (give an ERT)",
+    "min_utilization": "a least share of the memory that tiles must fill",
 }
 _KNOWN = (*_WORD, *_BLOCK, *_CLUSTER, *_WIDTH, *_DEPTH, *_BANKS, *_BANDWIDTHS, *_OTHERS, *_ESTIMATOR_ONLY)
 _FRONT_END_BANKS = 2
@@ -77,7 +78,6 @@ def read_memory(
     leak = None if actions is None else actions.get("leak")
     kind = _kind(level.class_name)
     part = attributes.get("type")
-    minimum = attributes.get("min_utilization")
     buffering = attributes.get("multiple_buffering")
     read, write, shared = _bandwidths(attributes, word_bits)
     return Memory(
@@ -97,7 +97,6 @@ def read_memory(
         write_energy=energy("write"),
         update_energy=energy("update") or energy("write"),
         leakage_w=None if leak is None else _given(leak * _PICOJOULE * clock_hz, source),
-        constraints=Constraints(min_utilization=0.0 if minimum is None else minimum.number(minimum=0)),
     )
 
 

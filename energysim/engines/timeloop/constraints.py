@@ -18,7 +18,8 @@ from energysim.errors import did_you_mean
 from energysim.graph.problem import Role, TensorProblem
 
 _DATASPACE = ("dataspace", "datatype", "bypass", "bypassing")
-_TYPES = ("temporal", "spatial", *_DATASPACE, "utilization", "parallelism")
+_PARALLELISM = ("utilization", "parallelism")
+_TYPES = ("temporal", "spatial", *_DATASPACE, *_PARALLELISM)
 _SWITCHES_WITHOUT_COUNTERPART = (
     "no_temporal_reuse", "rmw_first_update", "no_coalesce", "remainders", "default_min_factor",
 )  # fmt: skip
@@ -141,37 +142,65 @@ def apply(
     nodes: Sequence[Node],
     problem: TensorProblem | None,
     warnings: list[str],
+    *,
+    for_any_problem: bool = False,
 ) -> tuple[Node, ...]:
-    """The nodes (one per item) with their constraints. Raises SpecError naming what cannot be represented."""
+    """The nodes (one per item) with their constraints. Raises SpecError naming what cannot be represented.
+
+    ``for_any_problem``: the problem only tells names; a factor keeps its value whatever this problem's bounds are.
+    """
     result: list[Node] = []
+    context = _Context(problem, warnings, for_any_problem)
     for index, node in enumerate(nodes):
         own = [statement for statement in statements if statement.index == index]
         if isinstance(node, Array):
-            result.append(_array(node, own, problem, warnings))
+            result.append(_array(node, own, context))
         elif isinstance(node, Memory):
             item = items[index]
             in_branch = isinstance(item, Level) and item.branch is not None
             outermost = not any(isinstance(above, Memory) for above in nodes[:index])
-            result.append(_memory(node, own, problem, warnings, in_branch, outermost))
+            result.append(_memory(node, own, context, in_branch, outermost))
         else:
             for statement in own:
                 statement.cursor.fail(f"the compute unit {node.name} takes no {statement.type} constraint")
             result.append(node)
+    for statement in statements:
+        if statement.type in _PARALLELISM:
+            _use_at_least(result, statement.cursor)
     return tuple(result)
 
 
+def _use_at_least(nodes: list[Node], cursor: Cursor) -> None:
+    """The least share of all fan-outs together that a mapping must use; with one array, of that array."""
+    share = cursor.need("min").number(minimum=0)
+    arrays = [index for index, node in enumerate(nodes) if isinstance(node, Array)]
+    if share > 0 and len(arrays) != 1:
+        cursor.fail(
+            f"the least use of {len(arrays)} fan-outs together cannot be represented",
+            hint="the architecture has to have exactly one fan-out for this constraint",
+        )
+    for index in arrays[:1]:
+        array = nodes[index]
+        assert isinstance(array, Array)
+        nodes[index] = dataclasses.replace(
+            array, constraints=dataclasses.replace(array.constraints, min_utilization=share)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    problem: TensorProblem | None
+    warnings: list[str]
+    for_any_problem: bool
+
+
 def _memory(
-    memory: Memory,
-    statements: Sequence[Statement],
-    problem: TensorProblem | None,
-    warnings: list[str],
-    in_branch: bool,
-    outermost: bool,
+    memory: Memory, statements: Sequence[Statement], context: _Context, in_branch: bool, outermost: bool
 ) -> Memory:
+    problem = context.problem
     loops = _Loops()
     keep: set[str] = set()
     bypass: set[str] = set()
-    minimum = memory.constraints.min_utilization
     for statement in statements:
         cursor = statement.cursor
         if statement.type in _DATASPACE:
@@ -180,10 +209,8 @@ def _memory(
                     if name in other:
                         cursor.at(key).fail(f"{name} is to be both kept and bypassed at {memory.name}")
                     chosen.add(name)
-        elif statement.type in ("utilization", "parallelism"):
-            minimum = max(minimum, cursor.need("min").number(minimum=0))
-        else:
-            _merge(loops, cursor, problem, warnings)
+        elif statement.type not in _PARALLELISM:
+            _merge(loops, cursor, context)
     everything = {t.name for t in problem.tensors} if problem else {role.value for role in Role}
     free = set() if in_branch else everything - keep - bypass
     kept, may_bypass = (keep | free, set()) if outermost else (keep, free)
@@ -191,11 +218,12 @@ def _memory(
         memory,
         keep=frozenset(kept),
         may_bypass=frozenset(may_bypass),
-        constraints=_constraints(loops, minimum),
+        constraints=_constraints(loops),
     )
 
 
-def _array(array: Array, statements: Sequence[Statement], problem: TensorProblem | None, warnings: list[str]) -> Array:
+def _array(array: Array, statements: Sequence[Statement], context: _Context) -> Array:
+    problem = context.problem
     loops = _Loops()
     for statement in statements:
         cursor = statement.cursor
@@ -206,13 +234,13 @@ def _array(array: Array, statements: Sequence[Statement], problem: TensorProblem
             if tensor_names(cursor.get("keep"), problem):
                 cursor.at("keep").fail(f"{array.name} is a fan-out and stores nothing")
         elif statement.type == "spatial":
-            _merge(loops, cursor, problem, warnings)
+            _merge(loops, cursor, context)
             loops.x_dims, loops.y_dims = _axes(cursor, problem, loops)
             array = without_reuse(array, cursor.get("no_reuse", "no_multicast_no_reduction"), problem)
         else:
             cursor.fail(f"a {statement.type} constraint at the fan-out {array.name} cannot be represented")
     loops.innermost = ()  # the order of spatial loops has no meaning beyond the axes
-    return dataclasses.replace(array, constraints=_constraints(loops, 0.0))
+    return dataclasses.replace(array, constraints=_constraints(loops))
 
 
 def without_reuse(array: Array, listed: Cursor | None, problem: TensorProblem | None) -> Array:
@@ -232,18 +260,18 @@ def without_reuse(array: Array, listed: Cursor | None, problem: TensorProblem | 
     )
 
 
-def _constraints(loops: _Loops, minimum: float) -> Constraints:
+def _constraints(loops: _Loops) -> Constraints:
     return Constraints(
         fixed=tuple(loops.fixed.items()),
         at_most=tuple(loops.at_most.items()),
         innermost=loops.innermost,
         x_dims=loops.x_dims,
         y_dims=loops.y_dims,
-        min_utilization=minimum,
     )
 
 
-def _merge(loops: _Loops, cursor: Cursor, problem: TensorProblem | None, warnings: list[str]) -> None:
+def _merge(loops: _Loops, cursor: Cursor, context: _Context) -> None:
+    problem = context.problem
     dims = None if problem is None else list(problem.bounds)
     for factor in read_factors(cursor.get("factors"), dims):
         place = cursor.at("factors")
@@ -253,9 +281,12 @@ def _merge(loops: _Loops, cursor: Cursor, problem: TensorProblem | None, warning
         if bound == 0:
             if problem is None:
                 place.fail(f"{factor.dim}=0 (the whole dimension) needs a problem that gives its bound")
+            if context.for_any_problem:
+                place.fail(f"{factor.dim}=0 (the whole dimension) differs from problem to problem: not representable")
             bound = problem.bounds[factor.dim]
-        if factor.relation == "=" and problem is not None and bound > problem.bounds[factor.dim]:
-            warnings.append(
+        known = problem is not None and not context.for_any_problem
+        if factor.relation == "=" and problem is not None and known and bound > problem.bounds[factor.dim]:
+            context.warnings.append(
                 f"{place.where}: {factor.dim}={bound} exceeds the problem's {problem.bounds[factor.dim]}: ignored"
             )
             continue

@@ -150,11 +150,12 @@ def _check_array(arch: ArchSpec, array: Array) -> None:
             f"{array.name} has link transfers, which Timeloop guesses from the mapping",
             hint="link_transfers: false",
         )
-    if array.constraints.min_utilization > 0:
+    only = sum(isinstance(node, Array) for node in arch.nodes) == 1 and isinstance(arch.nodes[-2], Memory)
+    if array.constraints.min_utilization > 0 and not only:
         raise _unwritable(
             arch,
-            f"{array.name} must be used to {array.constraints.min_utilization:.0%}, and Timeloop bounds only the "
-            "whole of all fan-outs",
+            f"{array.name} must be used to {array.constraints.min_utilization:.0%}, and Timeloop bounds only the use "
+            "of all fan-outs above the innermost memory together",
             hint="remove min_utilization",
         )
 

@@ -18,7 +18,7 @@ from energysim.engines.timeloop.problem import read_problem
 from energysim.engines.timeloop.tables import read_art, read_ert
 from energysim.engines.timeloop.violations import violations
 from energysim.engines.timeloop.yaml_nodes import Cursor, load
-from energysim.errors import SpecError, did_you_mean
+from energysim.errors import Location, SpecError, did_you_mean
 from energysim.graph.problem import TensorProblem
 from energysim.mapping.nest import Mapping
 
@@ -37,7 +37,8 @@ _NOT_MODELLED = ("network (wires and routers)", "address generators and controll
 class TimeloopInput:
     """What the files say. ``ert``: component -> action -> pJ; ``art``: component -> um^2; ``mapper``: its settings.
 
-    ``problem`` and ``mapping`` are None where no file holds one. ``warnings`` names everything that was passed over.
+    ``problem`` and ``mapping`` are None where no file holds one. ``warnings`` names everything that was passed over,
+    ``places`` says where each node of the architecture was read.
     """
 
     arch: ArchSpec
@@ -47,6 +48,7 @@ class TimeloopInput:
     art: Dict[str, float] = field(default_factory=dict)
     mapper: Dict[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    places: Dict[str, Location] = field(default_factory=dict)
 
     def need_problem(self) -> TensorProblem:
         if self.problem is None:
@@ -65,10 +67,11 @@ def is_timeloop(path: Path) -> bool:
     return root.is_map and any(key in _READ for key in root.keys())  # noqa: SIM118 - a cursor is not a dict
 
 
-def read_timeloop(files: Sequence[Path], *, with_mapping: bool = True) -> TimeloopInput:
+def read_timeloop(files: Sequence[Path], *, with_mapping: bool = True, for_any_problem: bool = False) -> TimeloopInput:
     """Reads architecture, problem, mapping, constraints, ERT and ART from any number of files.
 
     ``with_mapping=False`` passes a mapping over: it shall not shape the architecture that another is searched for.
+    ``for_any_problem``: the architecture is meant for other problems too, so no bound of this one shapes it.
 
     Raises NotFoundError for a missing file, SpecError (file, line, key) for what cannot be read or represented,
     MappingError for a mapping that does not fit.
@@ -91,7 +94,7 @@ def read_timeloop(files: Sequence[Path], *, with_mapping: bool = True) -> Timelo
     for name in _CONSTRAINTS:
         if name in sections and not _is_template(name, sections[name]):
             statements += constraint_reader.statements_of_file(sections[name], levels.items)
-    nodes = constraint_reader.apply(statements, levels.items, nodes, problem, warnings)
+    nodes = constraint_reader.apply(statements, levels.items, nodes, problem, warnings, for_any_problem=for_any_problem)
     mapping = None
     if "mapping" in sections and sections["mapping"].value and not with_mapping:
         warnings.append(f"{sections['mapping'].where}: the mapping is not used")
@@ -107,7 +110,8 @@ def read_timeloop(files: Sequence[Path], *, with_mapping: bool = True) -> Timelo
         # Where every word is as wide as the memory says, the operand width only matters to the compute unit.
         problem = problem.with_bits({tensor.role: arch.default_bits for tensor in problem.tensors})
     mapper = dict(sections["mapper"].value) if "mapper" in sections else {}
-    return TimeloopInput(arch, problem, mapping, ert, art, mapper, tuple(warnings))
+    places = {item.name: item.cursor.where for item in levels.items}
+    return TimeloopInput(arch, problem, mapping, ert, art, mapper, tuple(warnings), places)
 
 
 def _sections(roots: Sequence[Cursor]) -> dict[str, Cursor]:

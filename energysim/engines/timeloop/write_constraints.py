@@ -21,6 +21,11 @@ def constraints_yaml(layout: Layout) -> Document:
 
 
 def _targets(layout: Layout) -> Iterator[Document]:
+    least = max(
+        (level.array.constraints.min_utilization for level in layout.levels if isinstance(level, Dummy)), default=0
+    )
+    if least:
+        yield {"target": layout.storages[-1].name, "type": "parallelism", "min": least}
     for level in layout.levels:
         if isinstance(level, Storage):
             yield {"target": level.name, "type": "bypass", **_kept(level.memory, layout)}
