@@ -1,0 +1,108 @@
+"""The Eyeriss chip, layer by layer: what was measured beside what energysim predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from energysim.arch.loader import load_arch
+from energysim.arch.spec import ArchSpec
+from energysim.cost.mapped import MappedCost, cost_of_mapping
+from energysim.energy import ActionEnergies, estimate
+from energysim.mapping.counts import Counts
+from energysim.mapping.evaluate import evaluate
+from energysim.validation.published import WORD_BITS, MeasuredLayer, eyeriss_layers
+from energysim.validation.row_stationary import active_pes, mapping_of
+from energysim.validation.run_length import coded_share
+
+_DRAM, _GLB = "DRAM", "GLB"
+_GATED = frozenset({("FILTER_SPAD", "weights"), ("PSUM_SPAD", "ofmap")})
+"""What a PE leaves still where the ifmap word is zero, besides its multiplier (JSSC 2017, section VI-B)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One layer on the chip's mapping. Bytes and energies of the whole batch; energies are the chip's, without DRAM.
+
+    ``dram_bytes`` is plain, ``coded_dram_bytes`` has the feature maps run-length coded (None without published zeros).
+    ``latency_s`` is processing: the slowest of compute and each memory's port. ``gated_energy_j`` leaves out what the
+    chip gates at zeros.
+    """
+
+    active_pes: int
+    glb_bytes: float
+    dram_bytes: float
+    coded_dram_bytes: float | None
+    latency_s: float
+    bottleneck: str
+    energy_j: float
+    gated_energy_j: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedLayer:
+    """A layer, measured and predicted."""
+
+    measured: MeasuredLayer
+    predicted: Prediction
+
+
+def compare_eyeriss(network: str, arch: ArchSpec | None = None) -> tuple[ComparedLayer, ...]:
+    """Every convolution of ``alexnet`` or ``vgg16`` as the chip ran it."""
+    spec = load_arch("eyeriss") if arch is None else arch
+    energies = estimate(spec, "table")
+    layers = eyeriss_layers(network)
+    followers: Sequence[MeasuredLayer | None] = [*layers[1:], None]
+    return tuple(
+        ComparedLayer(layer, _predict(layer, following, spec, energies, first=index == 0))
+        for index, (layer, following) in enumerate(zip(layers, followers, strict=True))
+    )
+
+
+def _predict(
+    layer: MeasuredLayer, following: MeasuredLayer | None, arch: ArchSpec, energies: ActionEnergies, *, first: bool
+) -> Prediction:
+    mapping = mapping_of(layer.problem, arch, layer.passes)
+    counts = evaluate(layer.problem, arch, mapping)
+    cost = cost_of_mapping(layer.problem, arch, mapping, counts, energies)
+    dram = {tensor.name: _words(counts, _DRAM, tensor.name) * WORD_BITS / 8 for tensor in layer.problem.tensors}
+    # The read that drains a finished psum to DRAM is no access in Timeloop's meaning; the chip's counter sees it.
+    drained = _words(counts, _DRAM, "ofmap")
+    glb = (_words(counts, _GLB, "ifmap") + _words(counts, _GLB, "ofmap") + drained) * WORD_BITS / 8
+    slowest = max([("compute", counts.compute_cycles), *counts.level_cycles], key=lambda pair: pair[1])
+    chip_pj = cost.compute_pj + sum(item.energy_pj for item in cost.accesses if item.access.level != _DRAM)
+    return Prediction(
+        active_pes=active_pes(layer.passes, layer.problem.bounds["R"]),
+        glb_bytes=glb,
+        dram_bytes=sum(dram.values()),
+        coded_dram_bytes=_coded(dram, layer, following, first=first),
+        latency_s=counts.cycles / arch.clock_hz,
+        bottleneck=slowest[0],
+        energy_j=chip_pj * 1e-12,
+        gated_energy_j=None if layer.zeros is None else (chip_pj - layer.zeros * _gated_pj(cost)) * 1e-12,
+    )
+
+
+def _coded(
+    dram: dict[str, float], layer: MeasuredLayer, following: MeasuredLayer | None, *, first: bool
+) -> float | None:
+    """DRAM bytes with coded feature maps. The network's input is not coded.
+
+    Zeros of an ofmap are those that the next layer finds in its ifmap (after pooling, so too few where there is any),
+    of the last ofmap those of its own ifmap.
+    """
+    if layer.zeros is None:
+        return None
+    after = layer.zeros if following is None or following.zeros is None else following.zeros
+    ifmap = dram["ifmap"] * (1.0 if first else coded_share(layer.zeros))
+    return dram["weights"] + ifmap + dram["ofmap"] * coded_share(after)
+
+
+def _gated_pj(cost: MappedCost) -> float:
+    still = sum(item.energy_pj for item in cost.accesses if (item.access.level, item.access.tensor) in _GATED)
+    return still + cost.compute_pj
+
+
+def _words(counts: Counts, level: str, tensor: str) -> int:
+    access = counts.at(level, tensor)
+    return 0 if access is None else access.reads + access.fills + access.updates
