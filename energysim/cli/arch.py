@@ -1,7 +1,8 @@
-"""``energysim arch``: the device descriptions that ship, what is in them, and a check of one's own."""
+"""``energysim arch``: the device descriptions that ship, what is in them, checks and imports of one's own."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
 
 @click.group()
 def arch() -> None:
-    """List, show and check device descriptions.
+    """List, show, check and import device descriptions.
 
     \b
     energysim arch list
     energysim arch show jetson_nano
     energysim arch check my_device.yaml
+    energysim arch import timeloop_arch.yaml -o my_device.yaml
     """
 
 
@@ -102,6 +104,36 @@ def check(files: tuple[str, ...]) -> None:
         estimate(spec)
         levels = " - ".join(memory.name for memory in spec.memories)
         click.echo(f"{file}: ok: {spec.name}, {levels}, {_peak(spec, spec.default_bits)} at {spec.default_bits} b")
+
+
+@arch.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", metavar="FILE|-", required=True, help="The description to write.")
+@click.option("--name", help="Name of the device.  [default: that of the files]")
+def import_(files: tuple[Path, ...], output: str, name: str | None) -> None:
+    """A device from Timeloop's files: architecture, constraints, ERT (v0.4 nodes or the native tree).
+
+    A problem among FILES says which data space is the weights, ifmap and ofmap, and what the dimensions of
+    constraints stand for; without one they are taken at their word. What cannot be represented is an error.
+
+    \b
+    energysim arch import arch.yaml constraints.yaml ERT.yaml -o my_device.yaml
+    energysim simulate lightweight_cnn --arch my_device.yaml
+    """
+    from energysim.arch.loader import parse_arch
+    from energysim.arch.write import arch_document
+    from energysim.cli.output import write_text
+    from energysim.engines.timeloop.importing import import_arch
+    from energysim.yaml_text import dump
+
+    found = import_arch(files, name)
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for dim, letter in found.letters.items():
+        click.echo(f"note: the dimension {dim} is called {letter} here", err=True)
+    text = dump(arch_document(found.arch)).rstrip("\n")
+    parse_arch(text, output)  # what is written can be read
+    write_text(text, output)
 
 
 @arch.command()

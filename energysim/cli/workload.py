@@ -1,19 +1,21 @@
-"""``energysim workload list`` and ``energysim workload show``."""
+"""``energysim workload list``, ``energysim workload show`` and ``energysim workload import``."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 
 @click.group()
 def workload() -> None:
-    """List and show workloads.
+    """List, show and import workloads.
 
     \b
     energysim workload list
     energysim workload show lightweight_cnn
+    energysim workload import layer1.yaml layer2.yaml -o my_layers.yaml
     """
 
 
@@ -88,3 +90,32 @@ def show(name: str, json_file: str | None) -> None:
         for key, value in facts.items():
             if value:
                 click.echo(f"{key:12} {value:,}" if isinstance(value, int) else f"{key:12} {value}")
+
+
+@workload.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", metavar="FILE|-", required=True, help="The workload to write.")
+def import_(files: tuple[Path, ...], output: str) -> None:
+    """A workload from Timeloop's problems: one layer per FILE with a `problem`, named after the file.
+
+    Dimensions get energysim's letters by the parts that they play (M becomes K where it counts output channels).
+
+    \b
+    energysim workload import conv1.yaml conv2.yaml fc.yaml -o my_layers.yaml
+    energysim simulate my_layers.yaml --arch eyeriss
+    """
+    from energysim.cli.output import write_text
+    from energysim.engines.timeloop.importing import import_problems
+    from energysim.graph.problem_file import problems_document
+    from energysim.yaml_text import dump
+
+    layers = import_problems(files)
+    for layer in layers:
+        for warning in layer.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        changed = [f"{dim} is called {letter}" for dim, letter in layer.letters.items() if dim != letter]
+        if changed:
+            click.echo(f"note: in {layer.name} {', '.join(changed)} here", err=True)
+    description = f"Imported from Timeloop's files {', '.join(path.name for path in files)}"
+    document = problems_document([(layer.name, layer.problem) for layer in layers], description)
+    write_text(dump(document).rstrip("\n"), output)
