@@ -60,6 +60,10 @@ class UnavailableError(EnergySimError):
     """An optional engine, estimator, reader or data set is not installed or not reachable."""
 
 
+class ProgramError(EnergySimError):
+    """Another program (Timeloop, Accelergy) failed, ran out of time, or wrote what cannot be read."""
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:
     """A hint naming the closest known words, or None where nothing is close."""
     close = difflib.get_close_matches(wrong, list(known), n=3, cutoff=0.6)

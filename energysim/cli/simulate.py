@@ -32,10 +32,10 @@ from energysim.cli.sizes import parse_buffer, parse_tile
 @click.option(
     "--convention",
     type=click.Choice(["exact", "timeloop"]),
-    default="exact",
-    help="exact: only words that exist and are needed; timeloop: bounding boxes, padding moved as words.",
+    help="exact: only words that exist and are needed; timeloop: bounding boxes, padding moved as words.  "
+    "[default: exact with the native engine, timeloop with Timeloop's]",
 )
-@click.option("--engine", default="native", help="What maps and counts.")
+@click.option("--engine", default="native", help="What maps and counts: native, or timeloop (docs/engines.md).")
 @click.option("--estimator", default="table", help="Where energies per action come from: table or hwcomponents.")
 @click.option("--time-limit", type=click.FloatRange(min=0), help="Seconds of search per distinct layer.")
 @click.option("--layers", default="40", help="Show so many of the costliest layers, or 'all'.")
@@ -51,7 +51,7 @@ def simulate(
     batch: int | None,
     bits: int | None,
     objective: str,
-    convention: str,
+    convention: str | None,
     engine: str,
     estimator: str,
     time_limit: float | None,

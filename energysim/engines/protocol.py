@@ -25,9 +25,15 @@ class MappedLayer:
 
 
 class Engine(Protocol):
-    """Turns problems into access counts. ``evaluate`` is exact and deterministic."""
+    """Turns problems into access counts. ``evaluate`` is exact and deterministic.
+
+    ``convention``: what it counts by where nothing else is asked for. ``jobs``: how many searches of different threads
+    it can use at once.
+    """
 
     name: str
+    convention: Convention
+    jobs: int
 
     def evaluate(self, problem: TensorProblem, arch: ArchSpec, mapping: Mapping, convention: Convention) -> Counts: ...
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from energysim.arch.spec import ArchSpec
 from energysim.engines import native
 from energysim.engines.protocol import Engine, MappedLayer
@@ -18,6 +20,8 @@ class NativeEngine:
     """Our own search (remembered on disk) and counts: the default, needs nothing else."""
 
     name = "native"
+    convention = Convention.EXACT
+    jobs = 1
 
     def evaluate(self, problem: TensorProblem, arch: ArchSpec, mapping: Mapping, convention: Convention) -> Counts:
         return native.evaluate(problem, arch, mapping, convention)
@@ -38,11 +42,18 @@ class NativeEngine:
         return MappedLayer(found.mapping, counts, found.optimal, found.gap, found.evaluated)
 
 
-_ENGINES: dict[str, type[Engine]] = {"native": NativeEngine}
+def _timeloop() -> Engine:
+    from energysim.engines.timeloop_run import TimeloopEngine
+
+    return TimeloopEngine()
+
+
+_ENGINES: dict[str, Callable[[], Engine]] = {"native": NativeEngine, "timeloop": _timeloop}
+ENGINES = tuple(_ENGINES)
 
 
 def get_engine(name: str) -> Engine:
-    """Raises NotFoundError for an unknown name."""
+    """Raises NotFoundError for an unknown name, UnavailableError for an engine that is not installed."""
     if name not in _ENGINES:
         hint = did_you_mean(name, _ENGINES) or f"engines: {', '.join(_ENGINES)}"
         raise NotFoundError(f"unknown engine {name!r}", hint=hint)

@@ -37,7 +37,7 @@ def simulate(
     buffer_channels: int | None = None,
     overlap: str = "recompute",
     objective: str = "energy",
-    convention: str = "exact",
+    convention: str | None = None,
     engine: str = "native",
     estimator: str = "table",
     time_limit_s: float | None = None,
@@ -48,17 +48,19 @@ def simulate(
     ``model``: a workload name or path, ``package.module:factory``, an ``nn.Module`` (then ``input`` gives the shape),
     or a traced graph. ``bits``: word width of all tensors (default: the device's). ``variant``: plain, layerwise,
     tiled, buffered, full, optimal, or all; ``tile`` (rows, columns), ``buffer_bytes`` or ``buffer_channels``, and
-    ``overlap`` (recompute, cache_columns, cache) say how. ``time_limit_s`` bounds the search of each distinct problem;
+    ``overlap`` (recompute, cache_columns, cache) say how. ``convention``: None for the engine's own (native: exact,
+    timeloop: timeloop). ``time_limit_s`` bounds the search of each distinct problem;
     where it strikes, the layer says its gap. Raises EnergySimError on bad input.
     """
     spec = arch if isinstance(arch, ArchSpec) else load_arch(str(arch))
     width = spec.default_bits if bits is None else bits
+    runner = get_engine(engine)
     setting = Setting(
         spec,
         estimate(spec, estimator),
-        get_engine(engine),
+        runner,
         Objective.parse(objective),
-        Convention(convention),
+        runner.convention if convention is None else Convention(convention),
         width,
         time_limit_s,
     )
@@ -72,7 +74,7 @@ def simulate(
         engine=engine,
         estimator=estimator,
         objective=objective,
-        convention=convention,
+        convention=setting.convention.value,
         bits=width,
         variants=tuple(item.cost for item in variants),
         schedules=tuple(item.schedule for item in variants),

@@ -12,6 +12,7 @@ from energysim.schedule.homes import map_memory, reserving
 from energysim.schedule.plan import plan_stack
 from energysim.schedule.values import Schedule, Stack
 from energysim.simulation.layers import Shares, layer_alone, layer_untiled
+from energysim.simulation.parallel import in_order
 from energysim.simulation.setting import Progress, Setting
 from energysim.simulation.stacks import stack_costs
 
@@ -22,10 +23,15 @@ def schedule_costs(
     """The cost of every layer of a schedule, in execution order."""
     kept = KeptMaps(graph, schedule, setting)
     costs: list[LayerCost] = []
+
+    def cost(number: int) -> tuple[LayerCost, ...]:
+        return one_stack(graph, schedule.stacks[number], setting, kept, number)
+
+    each = in_order(cost, range(len(schedule.stacks)), setting.engine.jobs)
     for number, stack in enumerate(schedule.stacks):
         if progress is not None:
             progress(number, len(schedule.stacks), stack.layers[0])
-        costs.extend(one_stack(graph, stack, setting, kept, number))
+        costs.extend(next(each))
     if progress is not None:
         progress(len(schedule.stacks), len(schedule.stacks), "")
     return tuple(costs)

@@ -9,7 +9,7 @@ from energysim.arch.spec import ArchSpec, Memory
 from energysim.cost.model import cost_model
 from energysim.energy import ActionEnergies
 from energysim.engines.protocol import Engine, MappedLayer
-from energysim.errors import InfeasibleError
+from energysim.errors import InfeasibleError, ProgramError
 from energysim.graph.problem import Role, TensorProblem
 from energysim.mapping.cost_model import AccessCost, ActionCost, CostModel
 from energysim.mapping.counts import Convention
@@ -58,6 +58,9 @@ class Setting:
             except InfeasibleError as error:
                 what = f"layer {name!r} cannot be mapped onto {arch.name!r}: {error.what}"
                 raise InfeasibleError(what, hint=error.hint) from error
+            except ProgramError as error:
+                what = f"layer {name!r} on {arch.name!r}: {error}"
+                raise ProgramError(what) from error
         return self.mapped[key]
 
 
