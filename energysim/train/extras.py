@@ -1,4 +1,4 @@
-"""Libraries of the optional extra `train`, imported where they are used, with a clear message where they are missing."""
+"""Libraries of the optional extra `train`, imported where they are used; a clear message where they are missing."""
 
 from __future__ import annotations
 

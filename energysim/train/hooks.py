@@ -45,7 +45,7 @@ class EpochRecord:
 
 @dataclass
 class TrainState:
-    """What a hook sees. ``model`` is the bare module (not wrapped for devices), on its device; ``epoch`` counts from 0."""
+    """What a hook sees. ``model`` is the bare module (not wrapped for devices); ``epoch`` counts from 0."""
 
     model: nn.Module
     recipe: Recipe

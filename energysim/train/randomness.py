@@ -33,7 +33,7 @@ def generator(*place: int | str) -> np.random.Generator:
 @contextmanager
 def seeded(*place: int | str) -> Iterator[None]:
     """Torch's global generators seeded for a place in a run; their state before is restored after."""
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed_of(*place))
         yield

@@ -25,8 +25,8 @@ class Schedule(SpecModel):
     """Learning rate over a stage, changed every step.
 
     cosine: ``warmup_epochs`` linearly from 0 to lr, then half a cosine down to ``min_lr``. exponential: times ``decay``
-    per epoch. step: times ``decay`` every ``every`` epochs. one_cycle: Smith's single cycle (lr / 25 up to lr at 30 % of the
-    steps, down to lr / 250,000; momentum 0.95 - 0.85 - 0.95). constant.
+    per epoch. step: times ``decay`` every ``every`` epochs. one_cycle: Smith's single cycle (lr / 25 up to lr at 30 %
+    of the steps, down to lr / 250,000; momentum 0.95 - 0.85 - 0.95). constant.
     """
 
     name: Literal["cosine", "exponential", "step", "one_cycle", "constant"] = "cosine"
@@ -76,8 +76,7 @@ class WeightAveraging(SpecModel):
 
 
 class Stage(SpecModel):
-    """A part of a run with its own optimizer. A model with a method ``enter_stage(name, epoch)`` is told at the start of
-    every epoch of the stage (from 0), to choose what answers and what learns."""
+    """A part of a run with its own optimizer, whose state starts empty; ``augment`` replaces the recipe's."""
 
     name: str
     epochs: int = Field(ge=1)
@@ -201,7 +200,7 @@ class Experiment(SpecModel):
 
 
 def load_experiment(name_or_path: str) -> Experiment:
-    """An experiment by name or path; its recipe resolved. Raises NotFoundError, or SpecError with file, line and key."""
+    """An experiment by name or path, its recipe resolved. Raises NotFoundError or SpecError (file, line, key)."""
     spec = load_yaml(find_spec("experiments", name_or_path))
     found = validate_model(Experiment, spec, data=_recipe_checked_alone(spec))
     if isinstance(found.recipe, str):
