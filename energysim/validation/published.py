@@ -11,7 +11,7 @@ from energysim.graph.problem import TensorProblem
 from energysim.graph.problems import Operand, convolution_problem
 from energysim.validation.row_stationary import RowStationary
 
-_DATA = Path(__file__).resolve().parent / "data"
+DATA = Path(__file__).resolve().parent / "data"
 WORD_BITS = 16
 
 
@@ -45,7 +45,7 @@ class MeasuredLayer:
 @cache
 def eyeriss_layers(network: str) -> tuple[MeasuredLayer, ...]:
     """The convolutions of ``alexnet`` (batch 4, groups in 2, 4 and 5) or ``vgg16`` (batch 3)."""
-    with (_DATA / "eyeriss_jssc2017.csv").open(newline="") as file:
+    with (DATA / "eyeriss_jssc2017.csv").open(newline="") as file:
         return tuple(_layer(row) for row in csv.DictReader(file) if row["network"] == network)
 
 
