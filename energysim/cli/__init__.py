@@ -16,6 +16,7 @@ _COMMANDS = {
     "map": ("energysim.cli.map", "map_command", "The best mapping of one layer: loop nest, tiles, counts, energy."),
     "model": ("energysim.cli.model", "model", "Evaluate one given mapping (Timeloop v0.4 YAML)."),
     "verify": ("energysim.cli.verify", "verify", "Execute a schedule tile by tile; compare outputs and words moved."),
+    "measure": ("energysim.cli.measure", "measure", "Latency and joules per inference on a real device."),
     "arch": ("energysim.cli.arch", "arch", "List, show and check device descriptions."),
     "workload": ("energysim.cli.workload", "workload", "List and show workloads."),
 }

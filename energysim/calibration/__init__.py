@@ -1,0 +1,1 @@
+"""Fitting a device's constants to measurements, with intervals, residuals and errors on what was left out."""
