@@ -68,8 +68,9 @@ def _alone(layer: Layer, stack: Stack, setting: Setting, kept: KeptMaps) -> Laye
             arch = streaming(setting.arch)
             return LayerMapping(problem, arch, setting.search(problem, arch, layer.name).mapping)
     arch, reserved = setting.arch, kept.bytes_at(layer.name)
-    if reserved:
-        arch = reserving(arch, homes(arch).maps, reserved)
+    home = map_memory(arch)
+    if reserved and home is not None:
+        arch = reserving(arch, home, reserved)
     shares = tuple(sorted(kept.shares(layer.name).items()))
     return LayerMapping(problem, arch, setting.search(problem, arch, layer.name, shares).mapping)
 
