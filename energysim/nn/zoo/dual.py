@@ -2,8 +2,8 @@
 
 Sub-model: conv 10 - pool - conv 20 - pool - dense 128 - dropout 0.3 - softmax (the loss has the softmax: the network
 ends in logits). The size of its pooling is not given where the network comes from. With 2x2 windows the dense layer
-alone has 1280 x 128 weights and the dual network 334,706 parameters; with 4x4 windows it has 27,506, inside the range of
-20,000 to 30,000 that is stated for it. So 4x4 is the default; :func:`dual_parameters` computes the others.
+alone has 1280 x 128 weights and the dual network 334,706 parameters; with 4x4 windows it has 27,506, inside the range
+of 20,000 to 30,000 that is stated for it. So 4x4 is the default; :func:`dual_parameters` computes the others.
 """
 
 from __future__ import annotations

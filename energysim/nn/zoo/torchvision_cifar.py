@@ -1,7 +1,7 @@
 """torchvision's small classifiers for 32x32 images: the same networks with less striding at their start.
 
 Made for 224x224, they would shrink a 32x32 image to one pixel (or to nothing) long before their last layer. The stem
-keeps the plane instead of halving it, and so does the next reduction: planes of 4x4 (7x7 in SqueezeNet) reach the
+keeps the plane instead of halving it, and so does the next reduction: planes of 4x4 (8x8 in SqueezeNet) reach the
 classifier. Nothing else is changed, so parameters are torchvision's, but for the classifier's width.
 """
 
