@@ -47,7 +47,8 @@ def energy_of(
         here = list(_access_shares(access, memory, operand, energies, convention))
         shares.extend(here)
         energy_pj = sum(share.energy.value for share in here)
-        levels.append(LevelCost(access.level, access.tensor, access.reads, access.fills, access.updates, energy_pj))
+        moved = (access.reads, access.fills, access.updates)
+        levels.append(LevelCost(access.level, access.tensor, *moved, energy_pj, access.tile_words))
     compute = arch.compute
     if counts.macs:
         shares.append(EnergyShare(compute.name, _COMPUTE, _times(energies.mac(compute_bits).pj, counts.macs), "mac"))

@@ -35,7 +35,10 @@ def total(energies: Iterable[EnergyPj]) -> EnergyPj:
 
 @dataclass(frozen=True, slots=True)
 class LevelCost:
-    """Accesses of one tensor at one memory (words, all instances) and their energy. ``part``: see TENSORS."""
+    """Accesses of one tensor at one memory (words, all instances) and their energy. ``part``: see TENSORS.
+
+    ``tile_words``: the largest tile that one instance keeps (0 for what only passes through).
+    """
 
     level: str
     tensor: str
@@ -43,6 +46,7 @@ class LevelCost:
     fills: int
     updates: int
     energy_pj: float
+    tile_words: int
 
 
 @dataclass(frozen=True, slots=True)

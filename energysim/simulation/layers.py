@@ -111,7 +111,7 @@ def _staying(counts: Counts, shares: dict[str, float], arch: ArchSpec) -> Counts
             accesses.append(replace(access, reads=reads, updates=updates))
             if home is not None and share < 1.0 and access.tensor not in at_home:
                 moved = replace(access, reads=access.reads - reads, fills=0, updates=access.updates - updates)
-                accesses.append(replace(moved, level=home.name))
+                accesses.append(replace(moved, level=home.name, tile_words=0))
         elif home is not None and access.level == home.name:
             accesses.append(replace(access, fills=round(access.fills * share)))
         else:
