@@ -19,6 +19,10 @@ _WIDTH = 118
 _EXACT = 2**53
 
 
+class Quoted(str):
+    """A text that is quoted even where it is a plain word: Accelergy takes unquoted words for expressions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tagged:
     """A mapping with an explicit tag, such as ``!Component``."""
@@ -50,7 +54,7 @@ def scalar(value: object) -> str:
         return _float(value)
     if not isinstance(value, str):
         raise TypeError(f"{value!r} has no plain form in YAML")
-    if _WORD.fullmatch(value) and value.lower() not in _RESERVED:
+    if _WORD.fullmatch(value) and value.lower() not in _RESERVED and not isinstance(value, Quoted):
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 

@@ -17,8 +17,9 @@ _COMMANDS = {
     "model": ("energysim.cli.model", "model", "Evaluate one given mapping (Timeloop v0.4 YAML)."),
     "verify": ("energysim.cli.verify", "verify", "Execute a schedule tile by tile; compare outputs and words moved."),
     "measure": ("energysim.cli.measure", "measure", "Latency and joules per inference on a real device."),
-    "arch": ("energysim.cli.arch", "arch", "List, show and check device descriptions."),
-    "workload": ("energysim.cli.workload", "workload", "List and show workloads."),
+    "arch": ("energysim.cli.arch", "arch", "List, show, check and import device descriptions."),
+    "workload": ("energysim.cli.workload", "workload", "List, show and import workloads."),
+    "export": ("energysim.cli.export", "export", "Write a network and a device as files for Timeloop."),
 }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +27,47 @@ def write_text(text: str, target: str) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise EnergySimError(f"cannot write {target!r}: {error.strerror}") from error
+
+
+def check_directory(directory: Path, marker: str, force: bool) -> None:
+    """Raises EnergySimError unless ``directory`` may be written: it is new or empty, or, with ``force``, an earlier
+    result, which the file ``marker`` in it tells."""
+    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
+        return
+    if not directory.is_dir():
+        raise EnergySimError(f"{str(directory)!r} is a file", hint="the name of a directory is right here")
+    earlier = (directory / marker).is_file()
+    if not earlier:
+        raise EnergySimError(f"{str(directory)!r} holds other files", hint="a new or an empty directory is right here")
+    if not force:
+        raise EnergySimError(f"{str(directory)!r} holds an earlier result", hint="--force replaces it")
+
+
+def write_directory(
+    files: Mapping[str, str], directory: Path, marker: str, force: bool, executable: tuple[str, ...] = ()
+) -> None:
+    """``files`` (relative path -> text) as one directory, whole or not at all; see :func:`check_directory`."""
+    check_directory(directory, marker, force)
+    directory = directory.absolute()
+    temporary = directory.with_name(f".{directory.name}.{os.getpid()}.partial")
+    old = temporary.with_suffix(".old")
+    try:
+        for name, text in files.items():
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            if name in executable:
+                path.chmod(0o755)
+        if directory.exists():
+            directory.rename(old)
+        temporary.rename(directory)
+    except OSError as error:
+        if old.exists() and not directory.exists():
+            old.rename(directory)
+        raise EnergySimError(f"cannot write {str(directory)!r}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

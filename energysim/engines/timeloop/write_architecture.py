@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from energysim.engines.timeloop.layout import Dummy, Layout, Storage, Units, instances
-from energysim.yaml_text import Document, Tagged
+from energysim.yaml_text import Document, Quoted, Tagged
 
 _CLASSES = {"dram": "DRAM", "sram": "smartbuffer_SRAM", "cache": "smartbuffer_SRAM", "regfile": "smartbuffer_RF"}
 
@@ -17,13 +17,14 @@ def architecture_yaml(layout: Layout) -> Document:
     for level in layout.levels:
         mesh = {"meshX": level.mesh_x, "meshY": level.mesh_y}
         attributes = {**_attributes(level), **mesh}
-        local.append({"name": instances(level), "class": class_name(level), "attributes": attributes})
+        component = {"name": instances(level), "class": class_name(level), "attributes": attributes}
+        local.append({**component, **_actions(level)})
     system = {"name": layout.system, "attributes": _system(layout), "local": local}
     return {"architecture": {"version": 0.4, "subtree": [system]}}
 
 
 def nodes_yaml(layout: Layout) -> Document:
-    """``{"architecture": ...}`` as nodes with tags, for Timeloop's Python front end and Accelergy's v0.4."""
+    """``{"architecture": ...}`` as v0.4 nodes with tags, which Timeloop's Python front end reads."""
     system: Document = {"name": layout.system.removesuffix("_top_level"), "attributes": _system(layout)}
     nodes: list[Tagged] = [Tagged("!Container", system)]
     for level in layout.levels:
@@ -34,7 +35,7 @@ def nodes_yaml(layout: Layout) -> Document:
             nodes.append(Tagged("!Container", {"name": f"{name}_array" if name in taken else name, "spatial": spatial}))
         else:
             component = {"name": level.name, "class": class_name(level), "attributes": _attributes(level)}
-            nodes.append(Tagged("!Component", component))
+            nodes.append(Tagged("!Component", {**component, **_actions(level)}))
     return {"architecture": {"version": 0.4, "nodes": nodes}}
 
 
@@ -47,9 +48,18 @@ def class_name(level: Storage | Dummy | Units) -> str:
     return _CLASSES[level.memory.kind]
 
 
+def _actions(level: Storage | Dummy | Units) -> dict[str, list[str]]:
+    """What Accelergy must estimate; without it a class of its own (DRAM) gets no energies at all."""
+    if isinstance(level, Dummy):
+        return {}
+    return {
+        "required_actions": ["compute", "leak"] if isinstance(level, Units) else ["read", "write", "update", "leak"]
+    }
+
+
 def _system(layout: Layout) -> dict[str, object]:
     node = layout.arch.technology_nm
-    attributes: dict[str, object] = {} if node is None else {"technology": f"{node:g}nm"}
+    attributes: dict[str, object] = {} if node is None else {"technology": Quoted(f"{node:g}nm")}
     # 16 digits: the reciprocal of the clock that is read back is the clock.
     return {**attributes, "global_cycle_seconds": 1.0 / layout.arch.clock_hz}
 
@@ -61,7 +71,7 @@ def _attributes(level: Storage | Dummy | Units) -> dict[str, object]:
         bits = level.compute.bits
         return {"multiplier_width": bits, "adder_width": 2 * bits, "datawidth": bits}
     memory = level.memory
-    found: dict[str, object] = {} if memory.technology is None else {"type": memory.technology}
+    found: dict[str, object] = {} if memory.technology is None else {"type": Quoted(memory.technology)}
     found |= {"width": level.block_words * level.word_bits, "datawidth": level.word_bits, "cluster_size": 1}
     if level.words is not None:
         rows, rest = divmod(level.words, level.block_words)

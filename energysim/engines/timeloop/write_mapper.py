@@ -15,12 +15,13 @@ class MapperSettings:
     """How the search goes and ends. ``metrics``: Timeloop's names, the first counts most.
 
     ``victory_condition``: valid mappings in a row without an improvement that end the search, per thread;
-    ``timeout``: invalid ones in a row; ``search_size``: valid mappings in all. 0: no such end.
+    ``timeout``: invalid ones in a row; ``search_size``: valid mappings in all. 0: no such end. ``threads``: None for
+    as many as the machine has.
     """
 
     metrics: tuple[str, ...] = ("energy",)
     algorithm: str = "random_pruned"
-    threads: int = 1
+    threads: int | None = 1
     victory_condition: int = 1000
     timeout: int = 100_000
     search_size: int = 0
@@ -39,7 +40,7 @@ def mapper_yaml(settings: MapperSettings) -> Document:
         "version": 0.4,
         "optimization_metrics": list(settings.metrics),
         "algorithm": settings.algorithm,
-        "num_threads": settings.threads,
+        **({} if settings.threads is None else {"num_threads": settings.threads}),
         "victory_condition": settings.victory_condition,
         "timeout": settings.timeout,
         "search_size": settings.search_size,

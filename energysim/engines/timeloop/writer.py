@@ -6,6 +6,7 @@ text = dump({**architecture_yaml(found), **problem_yaml(problem), "mapping": map
 
 from energysim.engines.timeloop.layout import Layout, layout
 from energysim.engines.timeloop.write_architecture import architecture_yaml, nodes_yaml
+from energysim.engines.timeloop.write_components import components_yaml
 from energysim.engines.timeloop.write_constraints import constraints_yaml
 from energysim.engines.timeloop.write_mapper import MapperSettings, mapper_yaml, metrics_of
 from energysim.engines.timeloop.write_mapping import mapping_yaml
@@ -22,6 +23,7 @@ __all__ = [
     "actions_of_costs",
     "architecture_yaml",
     "art_yaml",
+    "components_yaml",
     "constraints_yaml",
     "dump",
     "ert_yaml",
