@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,8 +70,11 @@ class Workload:
         return self.read()
 
 
-def resolve_workload(spec: str, input_shape: str | None = None, batch: int | None = None) -> Workload:
-    """The workload that ``spec`` names; ``input_shape`` replaces its inputs, ``batch`` their first axis.
+def resolve_workload(
+    spec: str, input_shape: str | None = None, batch: int | None = None, offered: Mapping[str, Any] | None = None
+) -> Workload:
+    """The workload that ``spec`` names; ``input_shape`` replaces its inputs, ``batch`` their first axis. ``offered``:
+    arguments for factories that take them, such as ``num_classes`` (a YAML file's own give way to them).
 
     In this order: a ``.yaml``, ``.pt2`` or ``.onnx`` file; ``package.module:factory`` or ``path/file.py:factory`` (the
     current directory is importable); ``torchvision/NAME``; a name of the shipped workloads; a torchvision classifier.
@@ -79,22 +83,23 @@ def resolve_workload(spec: str, input_shape: str | None = None, batch: int | Non
     Raises NotFoundError, SpecError or WorkloadError, each with what would be right.
     """
     given = None if input_shape is None else parse_inputs(input_shape)
+    more = offered or {}
     suffix = Path(spec).suffix.lower()
     if suffix in (".yaml", ".yml"):
-        return _from_yaml(find_spec("workloads", spec), given, batch)
+        return _from_yaml(find_spec("workloads", spec), given, batch, more)
     if suffix in (".pt2", ".onnx"):
         return _from_file(Path(spec), suffix, given, batch)
     if spec.startswith("torchvision/"):
-        return _from_torchvision(spec.removeprefix("torchvision/"), given, batch)
+        return _from_torchvision(spec.removeprefix("torchvision/"), given, batch, more)
     if ":" in spec:
         module, _, factory = spec.rpartition(":")
         if module == "torchvision.models" and factory in classifiers():
-            return _from_torchvision(factory, given, batch)
-        return _from_factory(spec, {}, None, given, batch)
+            return _from_torchvision(factory, given, batch, more)
+        return _from_factory(spec, {}, None, given, batch, more)
     if spec in list_specs("workloads"):
-        return _from_yaml(find_spec("workloads", spec), given, batch)
+        return _from_yaml(find_spec("workloads", spec), given, batch, more)
     if spec in classifiers():
-        return _from_torchvision(spec, given, batch)
+        return _from_torchvision(spec, given, batch, more)
     known = sorted({*list_specs("workloads"), *classifiers()})
     forms = "a name of `energysim workload list`, a YAML path, package.module:factory, file.py:factory, .pt2 or .onnx"
     raise NotFoundError(f"no workload named {spec!r}", hint=did_you_mean(spec, known) or f"a workload is {forms}")
@@ -121,7 +126,9 @@ def load_workload_file(path: Path) -> tuple[SpecFile, WorkloadFile]:
     return spec, validate_model(WorkloadFile, spec)
 
 
-def _from_yaml(path: Path, given: tuple[InputSpec, ...] | None, batch: int | None) -> Workload:
+def _from_yaml(
+    path: Path, given: tuple[InputSpec, ...] | None, batch: int | None, offered: Mapping[str, Any]
+) -> Workload:
     if is_problems_file(path):
         return _from_problems(path, given, batch)
     spec, content = load_workload_file(path)
@@ -129,10 +136,10 @@ def _from_yaml(path: Path, given: tuple[InputSpec, ...] | None, batch: int | Non
     if not module:
         raise spec.error(f"model {content.model!r} names no factory", ("model",), hint="package.module:factory")
     if module == "torchvision.models" and factory in classifiers() and not content.arguments:
-        found = _from_torchvision(factory, given or content.input, batch)
+        found = _from_torchvision(factory, given or content.input, batch, offered)
     else:
         text = f"{path.parent / module}:{factory}" if module.endswith(".py") else content.model
-        found = _from_factory(text, content.arguments, content.input, given, batch)
+        found = _from_factory(text, content.arguments, content.input, given, batch, offered)
     return Workload(
         path.stem, str(content.model), found.inputs, found.build, found.read, content.description, content.dataset
     )
@@ -163,21 +170,33 @@ def _from_factory(
     default: tuple[InputSpec, ...] | None,
     given: tuple[InputSpec, ...] | None,
     batch: int | None,
+    offered: Mapping[str, Any],
 ) -> Workload:
     factory = factory_in(text)
     inputs = _inputs(given, default, batch, repr(text))
-    build = functools.partial(build_model, text, factory, arguments)
+    build = functools.partial(build_model, text, factory, {**arguments, **_taken(factory, offered)})
     name = text.rpartition(":")[2]
     own = text.startswith("energysim.nn.zoo")
     return Workload(name, text, inputs, build, lambda: _trace_built(build, inputs, name, initialize=not own))
 
 
-def _from_torchvision(name: str, given: tuple[InputSpec, ...] | None, batch: int | None) -> Workload:
+def _taken(factory: Any, offered: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the offered arguments those that the factory takes by name."""
+    try:
+        parameters = inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        return {}
+    return {name: value for name, value in offered.items() if name in parameters}
+
+
+def _from_torchvision(
+    name: str, given: tuple[InputSpec, ...] | None, batch: int | None, offered: Mapping[str, Any]
+) -> Workload:
     if name not in classifiers():
         hint = did_you_mean(name, classifiers())
         raise NotFoundError(f"torchvision has no classifier named {name!r}", hint=hint)
     inputs = _inputs(given or _torchvision_inputs(name), None, batch, name)
-    build = functools.partial(_torchvision_model, name)
+    build = functools.partial(_torchvision_model, name, offered)
     return Workload(
         name, f"torchvision.models:{name}", inputs, build, lambda: _trace_built(build, inputs, name, initialize=False)
     )
@@ -192,12 +211,12 @@ def _torchvision_inputs(name: str) -> tuple[InputSpec, ...]:
     return (InputSpec((1, 3, size, size)),)
 
 
-def _torchvision_model(name: str) -> nn.Module:
+def _torchvision_model(name: str, offered: Mapping[str, Any]) -> nn.Module:
     """Without weights. The auxiliary classifiers of GoogLeNet are left out, as its published weights leave them out."""
     import torchvision
 
     options = {"googlenet": {"aux_logits": False, "init_weights": False}, "inception_v3": {"init_weights": False}}
-    model: nn.Module = torchvision.models.get_model(name, weights=None, **options.get(name, {}))
+    model: nn.Module = torchvision.models.get_model(name, weights=None, **options.get(name, {}), **offered)
     return model
 
 
