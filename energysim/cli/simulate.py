@@ -39,6 +39,7 @@ from energysim.cli.sizes import parse_buffer, parse_tile
 @click.option("--estimator", default="table", help="Where energies per action come from: table or hwcomponents.")
 @click.option("--time-limit", type=click.FloatRange(min=0), help="Seconds of search per distinct layer.")
 @click.option("--layers", default="40", help="Show so many of the costliest layers, or 'all'.")
+@click.option("--occupancy", metavar="FILE.svg|-", help="Draw what is on chip when, as SVG or (-) as text.")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON.")
 def simulate(
     workload: str,
@@ -56,6 +57,7 @@ def simulate(
     estimator: str,
     time_limit: float | None,
     layers: str,
+    occupancy: str | None,
     json_file: str | None,
 ) -> None:
     """Energy, DRAM traffic and latency of a network on a device.
@@ -68,7 +70,12 @@ def simulate(
     energysim simulate mobilenet_v2 --arch eyeriss --objective edp --json mobilenet.json
     energysim simulate mymodel.py:build --input 1x3x96x96 --arch gemmini --bits 8
     energysim simulate resnet18 --arch meta_proto_df --variant full --tile 8 --overlap cache
+    energysim simulate resnet18 --arch meta_proto_df --variant buffered --buffer 64ch --occupancy buffer.svg
     """
+    if occupancy not in (None, "-") and not str(occupancy).lower().endswith(".svg"):
+        raise click.BadParameter(f"{occupancy!r} is no SVG file: name it .svg, or - for text", param_hint="--occupancy")
+    if occupancy == json_file == "-":
+        raise click.UsageError("--json - and --occupancy - both write to stdout: name a file for one")
     max_layers = None if layers == "all" else _count(layers)
     rows_columns = None if tile is None else parse_tile(tile)
     buffer_bytes, buffer_channels = (None, None) if buffer_size is None else parse_buffer(buffer_size)
@@ -104,6 +111,12 @@ def simulate(
 
         width = None if sys.stdout.isatty() else 160
         print_result(result, Console(width=width, highlight=False), max_layers)
+    if occupancy is not None:
+        from energysim.report.occupancy import occupancy_svg, occupancy_text
+        from energysim.simulation.occupancy import occupancies
+
+        drawn = occupancies(result)
+        write_text(occupancy_text(drawn) if occupancy == "-" else occupancy_svg(drawn), occupancy)
 
 
 def _count(text: str) -> int:

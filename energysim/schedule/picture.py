@@ -15,9 +15,9 @@ _CHARACTER = 6.2  # width of a character of the 10 px labels
 
 def allocation_svg(allocation: Allocation, steps: Sequence[str], width: int = 960, height: int = 420) -> str:
     """A self-contained SVG image. ``steps``: names of the steps from 0, shown on the time axis; the dashed line is the
-    peak of the live bytes, the top of the frame the capacity."""
+    peak of the live bytes, the top of the frame the capacity (or less, where that leaves most of the frame empty)."""
     across = width / max(1, len(steps))
-    top = max(1, allocation.capacity_bytes)
+    top = max(1, min(allocation.capacity_bytes, 2 * allocation.used_bytes))
 
     def y(address: int) -> float:
         return _TOP + height * (1 - address / top)

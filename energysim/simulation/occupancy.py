@@ -1,0 +1,119 @@
+"""What is on chip when: the feature maps and weights in the on-chip memories that a schedule plans with.
+
+Time is the network's layers in execution order. In a stack every tile runs all of its layers, so a step shows what is
+live while any tile runs that layer, at its widest; a retained feature map that meets a stack is there all along. A
+layer that the mapper cut by itself shows the tiles that its mapping keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from math import ceil
+
+from energysim.arch.spec import ArchSpec, Memory
+from energysim.cost.results import LayerCost, VariantCost
+from energysim.graph.layers import Layer, LayerGraph
+from energysim.graph.problem import Role
+from energysim.schedule.allocator import Allocation, allocate
+from energysim.schedule.buffering import retained_ranges
+from energysim.schedule.homes import Homes, capacity_bytes, homes
+from energysim.schedule.live import Content, LiveRange
+from energysim.schedule.plan import plan_stack
+from energysim.schedule.values import Schedule, Stack
+from energysim.simulation.result import SimulationResult
+from energysim.simulation.stacks import fits_on_chip
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """One memory under one variant. ``steps``: the layers; live ranges of the allocation count them from 0."""
+
+    variant: str
+    memory: str
+    steps: tuple[str, ...]
+    allocation: Allocation
+
+
+def occupancies(result: SimulationResult) -> tuple[Occupancy, ...]:
+    """For each variant, the feature maps' home and, where that is another memory, the weights'.
+
+    Raises InfeasibleError for a device that has no on-chip memory which holds both ifmaps and ofmaps.
+    """
+    place = homes(result.arch)
+    memories = [place.maps] if place.weights is None or place.shared else [place.maps, place.weights]
+    return tuple(
+        _occupancy(result, schedule, cost, place, memory)
+        for schedule, cost in zip(result.schedules, result.variants, strict=True)
+        for memory in memories
+    )
+
+
+def _occupancy(
+    result: SimulationResult, schedule: Schedule, cost: VariantCost, place: Homes, memory: Memory
+) -> Occupancy:
+    steps = tuple(name for stack in schedule.stacks for name in stack.layers)
+    drawn = _Drawn(result.arch, result.graph, schedule, place, result.bits)
+    costs = {layer.name: layer for layer in cost.layers}
+    ranges = [] if memory is not place.maps else list(drawn.retained())
+    for stack in schedule.stacks:
+        ranges += drawn.of_stack(stack, memory, costs)
+    return Occupancy(schedule.variant, memory.name, steps, allocate(ranges, capacity_bytes(memory)))
+
+
+class _Drawn:
+    """The live ranges of one schedule, in steps of the whole network."""
+
+    def __init__(self, arch: ArchSpec, graph: LayerGraph, schedule: Schedule, place: Homes, bits: int) -> None:
+        self._arch, self._graph, self._schedule, self._place, self._bits = arch, graph, schedule, place, bits
+        self._kept = retained_ranges(graph, schedule.retained, bits)
+        self._whole = {
+            edge.name
+            for edge in graph.edges.values()
+            for keep in schedule.retained
+            if keep.edge == edge.storage and keep.channels in (None, graph.edges[keep.edge].shape[1])
+        }
+        self._position = {layer.name: index for index, layer in enumerate(graph.layers)}
+        starts = accumulate((len(stack.layers) for stack in schedule.stacks), initial=0)
+        self._first = {stack.layers[0]: start for stack, start in zip(schedule.stacks, starts, strict=False)}
+
+    def retained(self) -> Iterator[LiveRange]:
+        """The retained feature maps, each over whole stacks."""
+        for item in self._kept:
+            met = [stack for stack in self._schedule.stacks if self._meets(stack, item)]
+            last = self._first[met[-1].layers[0]] + len(met[-1].layers) - 1
+            yield LiveRange(item.name, Content.MAP, item.size_bytes, self._first[met[0].layers[0]], last)
+
+    def of_stack(self, stack: Stack, memory: Memory, costs: dict[str, LayerCost]) -> Iterator[LiveRange]:
+        """What the tiles of a stack, or of a layer's mapping, keep in ``memory``."""
+        start = self._first[stack.layers[0]]
+        planned = () if stack.free or (stack.tile is None and len(stack.layers) == 1) else self._planned(stack)
+        if not planned:
+            yield from self._mapped(self._graph.layer(stack.layers[0]), costs[stack.layers[0]], memory, start)
+        for item in planned:
+            at_home = self._place.weights if item.content is Content.WEIGHTS else self._place.maps
+            if at_home is not None and at_home.name == memory.name and item.name not in self._whole:
+                yield LiveRange(item.name, item.content, item.size_bytes, start + item.first, start + item.last)
+
+    def _planned(self, stack: Stack) -> tuple[LiveRange, ...]:
+        """Nothing where a single layer's tiles do not fit on chip and are mapped from DRAM."""
+        ranges = plan_stack(self._graph, stack).live_ranges(self._bits)
+        beside = sum(item.size_bytes for item in self._kept if self._meets(stack, item))
+        return ranges if fits_on_chip(ranges, self._place, self._whole, beside) else ()
+
+    def _mapped(self, layer: Layer, cost: LayerCost, memory: Memory, step: int) -> Iterator[LiveRange]:
+        if layer.problem is None:
+            return
+        edges = dict(layer.operands)
+        for level in cost.levels:
+            if level.level == memory.name and level.tile_words:
+                tensor = layer.problem.tensor(level.tensor)
+                size = ceil(level.tile_words * memory.bits_of(self._bits, tensor.role is Role.OFMAP) / 8)
+                content = Content.WEIGHTS if tensor.is_parameter else Content.TILE
+                name = layer.name if tensor.is_parameter else edges[tensor.name]
+                yield LiveRange(name, content, size, step, step)
+
+    def _meets(self, stack: Stack, item: LiveRange) -> bool:
+        first, last = self._position[stack.layers[0]], self._position[stack.layers[-1]]
+        return item.first <= last and first <= item.last
