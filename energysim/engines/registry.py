@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from energysim.arch.spec import ArchSpec
+from energysim.energy import ActionEnergies
 from energysim.engines import native
+from energysim.engines.differences import Difference, Measured
 from energysim.engines.protocol import Engine, MappedLayer
 from energysim.engines.search_cache import cached_search
 from energysim.errors import NotFoundError, did_you_mean
@@ -58,3 +62,37 @@ def get_engine(name: str) -> Engine:
         hint = did_you_mean(name, _ENGINES) or f"engines: {', '.join(_ENGINES)}"
         raise NotFoundError(f"unknown engine {name!r}", hint=hint)
     return _ENGINES[name]()
+
+
+class Check(Protocol):
+    """One mapping counted by another engine, and why it differs from the native counts."""
+
+    @property
+    def measured(self) -> Measured: ...
+
+    def explain(
+        self, problem: TensorProblem, arch: ArchSpec, mapping: Mapping, ours: Counts, convention: Convention
+    ) -> list[Difference]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """``run`` counts one mapping; ``jobs``: how many threads may do so at once."""
+
+    run: Callable[[TensorProblem, ArchSpec, Mapping, ActionEnergies], Check]
+    jobs: int
+
+
+def get_check(name: str) -> Checker:
+    """How an engine other than the native one is compared with it.
+
+    Raises NotFoundError for an unknown name, UnavailableError for an engine that is not installed.
+    """
+    if name == "timeloop":
+        from energysim.engines.timeloop_run.check import check
+
+        return Checker(check, get_engine(name).jobs)
+    known = [other for other in _ENGINES if other != "native"]
+    raise NotFoundError(
+        f"{name!r} is no engine to compare with", hint=did_you_mean(name, known) or f"one of {', '.join(known)}"
+    )

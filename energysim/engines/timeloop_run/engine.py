@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from energysim.arch.spec import ArchSpec
 from energysim.engines.protocol import MappedLayer
+from energysim.engines.timeloop.layout import Dummy
 from energysim.engines.timeloop.writer import MapperSettings
 from energysim.engines.timeloop_run.inputs import mapper_input, model_input
 from energysim.engines.timeloop_run.read_back import counts_of, mapping_of
@@ -83,7 +84,10 @@ class TimeloopEngine:
         given = mapper_input(problem, arch, costs, objective, SETTINGS)
         text, written, result = run_mapper(given, limit_s=time_limit_s)
         mapping = mapping_of(text, written, given.layout)
-        counts = counts_of(result, arch, given.macs_per_cycle)
+        # Arrays that the search saw as two levels share more when they are evaluated as one.
+        two = any(isinstance(level, Dummy) and level.axis is not None for level in given.layout.levels)
+        again = model_input(problem, arch, mapping) if two else None
+        counts = counts_of(result if again is None else run_model(again), arch, given.macs_per_cycle)
         value = metric_value(objective.primary, problem, arch, costs, counts, Convention.TIMELOOP)
         return MappedLayer(mapping, counts, False, _gap(problem, arch, costs, objective, value), 0)
 

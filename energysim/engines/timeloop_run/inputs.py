@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, replace
 
-from energysim.arch.spec import ArchSpec, Array, Memory
+from energysim.arch.spec import ArchSpec, Array, Constraints, Memory
 from energysim.engines.timeloop.writer import (
     Layout,
     MapperSettings,
@@ -48,7 +48,7 @@ def model_input(problem: TensorProblem, arch: ArchSpec, mapping: Mapping, action
     Raises SpecError for what Timeloop has no words for.
     """
     rate = _rate(problem, arch)
-    found = layout(_without_links(_in_macs(arch, rate)), problem, mapping)
+    found = layout(_unconstrained(_without_links(_in_macs(arch, rate))), problem, mapping)
     free = {level.name: dict.fromkeys(("read", "write", "update", "leak"), 0.0) for level in found.storages}
     free[found.units.name] = {"compute": 0.0, "leak": 0.0}
     document = {
@@ -109,6 +109,13 @@ def _links(arch: ArchSpec) -> bool:
             f"{arch.name}: only {', '.join(linked)} has link transfers, and Timeloop knows them for all arrays or none"
         )
     return bool(linked)
+
+
+def _unconstrained(arch: ArchSpec) -> ArchSpec:
+    """Without what bounds a search: a given mapping needs none of it, and an array whose axes take different dimensions
+    then stands as one level, in which Timeloop sees what its rows and columns share."""
+    nodes = tuple(replace(node, constraints=Constraints()) if isinstance(node, Array) else node for node in arch.nodes)
+    return replace(arch, nodes=nodes)
 
 
 def _without_links(arch: ArchSpec) -> ArchSpec:

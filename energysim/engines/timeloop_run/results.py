@@ -7,8 +7,9 @@ the problem shape; storage levels are listed innermost first after the compute u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
@@ -16,6 +17,9 @@ from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 from energysim.errors import Location, ProgramError
 
 SUFFIX = ".map+stats.xml"
+TEXT_SUFFIX = ".stats.txt"
+_LEVEL_NAME = re.compile(r"^=== (.+) ===\s*$", re.MULTILINE)
+_LEAKAGE = re.compile(r"Leakage energy \(total\)\s*:\s*(\S+) pJ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class LevelResult:
 @dataclass(frozen=True)
 class RunResult:
     """``levels`` are the storage levels, innermost first; dummy levels keep nothing. ``link_transfers``: data spaces
-    of which words passed between neighbouring children."""
+    of which words passed between neighbouring children. ``leakage_pj``: by level, all instances, two decimals."""
 
     computes: int
     compute_cycles: int
@@ -56,6 +60,7 @@ class RunResult:
     compute_energy_pj: float
     levels: tuple[LevelResult, ...]
     link_transfers: frozenset[str]
+    leakage_pj: dict[str, float] = field(default_factory=dict)
 
     def level(self, name: str) -> LevelResult | None:
         return next((level for level in self.levels if level.name == name), None)
@@ -83,6 +88,21 @@ def read_result(path: Path, data_spaces: Sequence[str]) -> RunResult:
     except (LookupError, ValueError, TypeError) as error:
         what = f"is not what this version of energysim expects of Timeloop: {error}"
         raise ProgramError(what, where=Location(path.name)) from None
+
+
+def read_leakage(path: Path) -> dict[str, float]:
+    """Level -> leakage in pJ of all instances, from the text output: the archive does not hold it. The printed numbers
+    have two decimals. Raises ProgramError for a file that is missing."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ProgramError(f"cannot be read: {error.strerror}", where=Location(path.name)) from None
+    found: dict[str, float] = {}
+    for block in text.split("\nLevel ")[1:]:
+        name, leakage = _LEVEL_NAME.search(block), _LEAKAGE.search(block)
+        if name is not None and leakage is not None:
+            found[name[1]] = float(leakage[1])
+    return found
 
 
 def _engine(text: str) -> Element | None:

@@ -6,10 +6,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from energysim.engines.timeloop_run.inputs import RunInput
-from energysim.engines.timeloop_run.results import SUFFIX, RunResult, read_result
+from energysim.engines.timeloop_run.results import SUFFIX, TEXT_SUFFIX, RunResult, read_leakage, read_result
 from energysim.errors import EnergySimError, InfeasibleError, ProgramError
 from energysim.programs import Finished, Program, find_program, run
 
@@ -44,7 +45,8 @@ def run_model(
         if ended.limited:
             raise ProgramError(f"{MODEL} did not end within {limit_s:g} s", hint="a smaller problem, or a larger limit")
         _check(MODEL, ended)
-        return read_result(directory / f"{MODEL}{SUFFIX}", _spaces(given))
+        result = read_result(directory / f"{MODEL}{SUFFIX}", _spaces(given))
+        return replace(result, leakage_pj=read_leakage(directory / f"{MODEL}{TEXT_SUFFIX}"))
 
 
 def run_mapper(given: RunInput, *, limit_s: float | None = None, ask_s: float = 30.0) -> tuple[str, str, RunResult]:

@@ -1,0 +1,160 @@
+"""Why Timeloop counts otherwise than the native engine: each reason is tried out, and holds where it closes the gap.
+
+The reasons are written down in ``docs/engines.md``. A reason is given only where the native count *under that
+assumption* equals Timeloop's, or where Timeloop with the switch that removes it equals the native count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from energysim.arch.spec import ArchSpec, Array, Node
+from energysim.engines import native
+from energysim.engines.differences import Difference, Place, differing, numbers, rounded
+from energysim.engines.timeloop.layout import Dummy, Layout
+from energysim.engines.timeloop_run.inputs import RunInput
+from energysim.engines.timeloop_run.read_back import counts_of
+from energysim.engines.timeloop_run.runs import EXHAUSTIVE, run_model
+from energysim.errors import ProgramError
+from energysim.graph.problem import TensorProblem
+from energysim.mapping.counts import Convention, Counts
+from energysim.mapping.nest import Loop, Mapping
+
+ROUNDED = "rounding: Timeloop prints the average of one instance, and whole cycles of one MAC"
+TWO_LEVELS = "two levels: a dimension lies on both axes of an array, which takes two levels of Timeloop's"
+EXTRAPOLATED = "extrapolation: Timeloop walks two iterations of a loop and scales the second"
+LINKS = "link transfers: neighbours forward words to one another"
+IMPERFECT = "imperfect spatial factors: Timeloop averages over instances that differ"
+PADDING = "padding: Timeloop moves padding zeros as words"
+BOXES = "bounding boxes: Timeloop stores and moves the holes of strides and dilations"
+FULL_BOUNDS = "imperfect cycles: Timeloop counts the cycles of full bounds"
+_WALK_LIMIT_S = 60.0
+
+
+def explained(
+    problem: TensorProblem, mapping: Mapping, given: RunInput, arch: ArchSpec, ours: Counts, theirs: Counts,
+    convention: Convention,
+) -> list[Difference]:  # fmt: skip
+    """All differences between native and Timeloop's counts of a mapping, with their reasons.
+
+    ``given``: what Timeloop read. ``ours``: the native counts under ``convention``.
+    """
+    left = differing(ours, theirs)
+    found: dict[Place, Difference] = dict(left)
+
+    def settle(reason: str, places: set[Place]) -> None:
+        for place in places & set(left):
+            found[place] = replace(found[place], reason=reason)
+            del left[place]
+
+    settle(ROUNDED, {place for place, item in left.items() if rounded(item, ours, 1.0 / given.macs_per_cycle)})
+    base = ours
+    if left and convention is Convention.EXACT:
+        base = native.evaluate(problem, arch, mapping, Convention.TIMELOOP)
+        for place in _closed(left, base, theirs, given):
+            settle(_convention_reason(problem, place), {place})
+    split = _two_levels(given.layout)
+    if left and split:
+        base = native.evaluate(
+            problem, _split_arch(given.layout, arch), _split_mapping(given.layout, mapping), Convention.TIMELOOP
+        )
+        settle(TWO_LEVELS, _closed(left, base, theirs, given))
+    if left:
+        reason, walked = _walked(given, arch)
+        if walked is not None:
+            settle(reason, {place for place in left if _near(place, base, walked, given)})
+    if left and any(loop.axis is not None and loop.last != loop.bound for loop in mapping.loops):
+        settle(IMPERFECT, {place for place, item in left.items() if _averaged(item, base, mapping, arch)})
+    return list(found.values())
+
+
+def _closed(left: dict[Place, Difference], base: Counts, theirs: Counts, given: RunInput) -> set[Place]:
+    return {place for place in left if _near(place, base, theirs, given)}
+
+
+def _near(place: Place, base: Counts, other: Counts, given: RunInput) -> bool:
+    mine, theirs = numbers(base).get(place), numbers(other).get(place)
+    if mine == theirs:
+        return True
+    return rounded(Difference(place, mine, theirs), base, 1.0 / given.macs_per_cycle)
+
+
+def _convention_reason(problem: TensorProblem, place: Place) -> str:
+    if not place.tensor:
+        return FULL_BOUNDS if place.what == "compute cycles" else PADDING
+    tensor = problem.tensor(place.tensor)
+    padded = any(rank.offset != 0 or rank.extent is not None for rank in tensor.ranks)
+    return PADDING if padded and not _has_holes(problem, place.tensor) else BOXES
+
+
+def _has_holes(problem: TensorProblem, name: str) -> bool:
+    """Whether some coordinate between the first and the last of a rank is reached by no iteration."""
+    for rank in problem.tensor(name).ranks:
+        reached = {0}
+        for dim, coefficient in rank.terms:
+            reached = {at + coefficient * step for at in reached for step in range(problem.bounds[dim])}
+        if len(reached) <= max(reached):
+            return True
+    return False
+
+
+# --- an array that stands as two levels -----------------------------------------------------------------------------
+
+
+def _two_levels(layout: Layout) -> bool:
+    return any(isinstance(level, Dummy) and level.axis is not None for level in layout.levels)
+
+
+def _split_arch(layout: Layout, arch: ArchSpec) -> ArchSpec:
+    """The architecture with an array for each of Timeloop's levels of one."""
+    nodes: list[Node] = []
+    for level in layout.levels:
+        node = arch.nodes[level.node]
+        if isinstance(level, Dummy):
+            assert isinstance(node, Array)
+            node = replace(node, name=level.name, x=level.x, y=level.y)
+        nodes.append(node)
+    return replace(arch, nodes=tuple(nodes))
+
+
+def _split_mapping(layout: Layout, mapping: Mapping) -> Mapping:
+    loops: list[Loop] = []
+    for position, level in enumerate(layout.levels):
+        loops += [
+            replace(loop, node=position)
+            for loop in mapping.loops
+            if loop.node == level.node and (not isinstance(level, Dummy) or level.spreads(loop.axis))
+        ]
+    return Mapping(tuple(loops), tuple(mapping.kept[level.node] for level in layout.levels))
+
+
+# --- Timeloop's own shortcuts ---------------------------------------------------------------------------------------
+
+
+def _walked(given: RunInput, arch: ArchSpec) -> tuple[str, Counts | None]:
+    """Timeloop's counts with every iteration walked and nothing forwarded; None where that takes too long."""
+    reason = LINKS if given.link_transfers else EXTRAPOLATED
+    plain = replace(given, link_transfers=False)
+    try:
+        result = run_model(plain, environment=EXHAUSTIVE, limit_s=_WALK_LIMIT_S)
+    except ProgramError:
+        return reason, None
+    return reason, counts_of(result, arch, given.macs_per_cycle)
+
+
+def _averaged(item: Difference, base: Counts, mapping: Mapping, arch: ArchSpec) -> bool:
+    """Whether what arrives equals ours when Timeloop's average is taken over the full fan-out instead of the instances
+    in use (it divides by the one and multiplies by the other)."""
+    place = item.place
+    access = base.at(place.level, place.tensor) if place.tensor else None
+    if access is None or item.native is None or item.other is None:
+        return False
+    node = next(index for index, node in enumerate(arch.nodes) if node.name == place.level)
+    peak = 1
+    for loop in mapping.loops:
+        if loop.axis is not None and loop.node < node:
+            peak *= loop.bound
+    if peak == access.instances:
+        return False
+    per_instance = item.other / access.instances
+    return abs(per_instance * peak - item.native) <= peak
