@@ -86,7 +86,8 @@ def _outermost_first(counts: Counts, arch: ArchSpec) -> list[AccessCounts]:
 
 def _energy_pj(access: AccessCounts, problem: TensorProblem, arch: ArchSpec, energies: ActionEnergies) -> float:
     memory = next(memory for memory in arch.memories if memory.name == access.level)
-    word_bits = memory.bits_of(problem.tensor(access.tensor).bits)
+    tensor = problem.tensor(access.tensor)
+    word_bits = memory.bits_of(tensor.bits, tensor.is_output)
     costs = energies.memory(memory.name)
     moved = ((access.reads, costs.read), (access.fills, costs.write), (access.updates, costs.update))
     return sum(
