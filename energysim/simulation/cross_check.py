@@ -107,8 +107,10 @@ def cross_check(
 ) -> CrossCheck:
     """Evaluates every mapping of a simulation natively and by each of ``engines``.
 
-    The mappings are found by ``setting.engine`` and counted under its convention. Raises InfeasibleError where the
-    device cannot run the variant, SpecError where an engine has no words for any of it, UnavailableError for an engine that is not installed, ProgramError where one fails.
+    The mappings are found by ``setting.engine`` and counted under its convention.
+
+    Raises InfeasibleError where the device cannot run the variant, SpecError where an engine has no words for any of
+    its mappings, UnavailableError for an engine that is not installed, ProgramError where one fails.
     """
     checks = {name: get_check(name) for name in engines}
     cases = cases_of(graph, setting, request)
