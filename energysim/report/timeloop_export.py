@@ -10,11 +10,11 @@ from typing import Any
 
 from energysim.arch.spec import ArchSpec
 from energysim.cost.mapped import cost_of_mapping
+from energysim.cost.model import cost_model
 from energysim.energy import ActionEnergies, estimate
 from energysim.engines import native
 from energysim.engines.registry import get_engine
 from energysim.engines.timeloop.writer import (
-    Layout,
     MapperSettings,
     actions_of,
     architecture_yaml,
@@ -29,7 +29,7 @@ from energysim.engines.timeloop.writer import (
     nodes_yaml,
     problem_yaml,
 )
-from energysim.engines.timeloop_run.inputs import model_input
+from energysim.engines.timeloop_run.inputs import mapper_input, model_input
 from energysim.errors import SpecError
 from energysim.graph.layers import LayerGraph, LayerKind
 from energysim.graph.problem import TensorProblem
@@ -123,7 +123,7 @@ def export_files(
     rows: list[dict[str, Any]] = []
     for case in cases:
         try:
-            content, row = _case(case, energies)
+            content, row = _case(case, energies, objective)
         except SpecError as error:
             raise SpecError(f"layer {case.works[0].layer!r}: {error.what}", hint=error.hint) from error
         files |= {f"{case.name}/{name}": text for name, text in content.items()}
@@ -147,20 +147,23 @@ def export_files(
     return files
 
 
-def _case(case: Case, energies: ActionEnergies) -> tuple[dict[str, str], dict[str, Any]]:
+def _case(case: Case, energies: ActionEnergies, objective: Objective) -> tuple[dict[str, str], dict[str, Any]]:
     """The files of one case, and its row of the index with the counts that energysim expects."""
     problem, arch, mapping = case.problem, case.arch, case.mapping
     given = model_input(problem, arch, mapping)
-    found: Layout = given.layout
+    found = given.layout
+    searched = mapper_input(problem, arch, cost_model(problem, arch, energies), objective, MapperSettings()).layout
     files = {
         "architecture.yaml": dump(architecture_yaml(found)),
         "architecture.v4.yaml": dump(nodes_yaml(found)),
         "problem.yaml": dump(problem_yaml(problem)),
         "mapping.yaml": dump({"mapping": mapping_yaml(found, mapping)}),
-        "constraints.yaml": dump(constraints_yaml(found)),
+        "constraints.yaml": dump(constraints_yaml(searched)),
         "ERT.yaml": dump(ert_yaml(found, actions_of(found, energies))),
         "ART.yaml": dump(art_yaml(found)),
     }
+    if [level.name for level in searched.levels] != [level.name for level in found.levels]:
+        files["architecture.mapper.yaml"] = dump(architecture_yaml(searched))
     counts = native.evaluate(problem, arch, mapping, Convention.TIMELOOP)
     cost = cost_of_mapping(problem, arch, mapping, counts, energies)
     row = {

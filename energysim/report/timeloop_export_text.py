@@ -11,6 +11,7 @@ cd "$(dirname "$0")"
 what=${1:-model}
 [ $# -gt 0 ] && shift
 case $what in model | mapper) ;; *) sed -n 2,3p "$0" >&2; exit 2 ;; esac
+command -v "timeloop-$what" > /dev/null || { echo "timeloop-$what is not on PATH" >&2; exit 2; }
 [ $# -gt 0 ] || set -- [0-9]*_*
 # Statistics of everything, also of what moves nothing; no forwarding of words between neighbours, which energysim's
 # devices do not have.
@@ -18,12 +19,16 @@ export TIMELOOP_HIDE_INCONSEQUENTIAL_STATS=0 TIMELOOP_DISABLE_LINK_TRANSFERS=1
 for name; do
     out=$name/$what
     mkdir -p "$out"
-    set -- "$name/architecture.yaml" "$name/problem.yaml" "$name/ERT.yaml" "$name/ART.yaml"
+    arch=$name/architecture.yaml
+    set -- "$name/problem.yaml" "$name/ERT.yaml" "$name/ART.yaml"
     case $what in
         model) set -- "$@" "$name/mapping.yaml" ;;
-        mapper) set -- "$@" "$name/constraints.yaml" mapper.yaml ;;
+        mapper)
+            set -- "$@" "$name/constraints.yaml" mapper.yaml
+            [ ! -f "$name/architecture.mapper.yaml" ] || arch=$name/architecture.mapper.yaml
+            ;;
     esac
-    if ! "timeloop-$what" "$@" -o "$out" > "$out/log.txt" 2>&1; then
+    if ! "timeloop-$what" "$arch" "$@" -o "$out" > "$out/log.txt" 2>&1; then
         echo "$name: timeloop-$what failed, see $out/log.txt" >&2
         exit 1
     fi
@@ -49,6 +54,7 @@ instances; Timeloop's statistics are per instance). A layer of a network is the 
 | file | content |
 |---|---|
 | `architecture.yaml` | the native tree that the programs read; a dummy level stands at each fan-out |
+| `architecture.mapper.yaml` | for the mapper, where its constraints need other levels (see below) |
 | `architecture.v4.yaml` | the same as nodes, for Timeloop's Python front end |
 | `components.yaml` | what the classes of components consist of, for Accelergy |
 | `problem.yaml` | shape and bounds |
@@ -63,6 +69,9 @@ Where counts or energies differ for a reason:
   searched in that convention (`--convention timeloop`).
 - Timeloop walks two iterations of every loop and scales the second. Where two loops move one axis of the ifmap it then
   counts other words than a walk of all; `TIMELOOP_DISABLE_TEMPORAL_EXTRAPOLATION=1` walks all.
+- `architecture.mapper.yaml`: where the axes of an array take different dimensions, each axis is a level of its own for
+  the mapper, because a level of Timeloop has no constraint that says so. It then does not see words that rows and
+  columns share along a diagonal, and counts more reads than for the same mapping in `architecture.yaml`.
 - Leakage of the compute units is in the ERT but not in Timeloop's total.
 - `share_from_dram`: the variant keeps a part of these words on chip; Timeloop moves all of them.
 - `macs_per_cycle` other than 1: a compute unit of Timeloop makes one MAC per cycle, so its cycle here is that

@@ -53,6 +53,11 @@ class Dummy:
     mesh_x: int
     mesh_y: int
 
+    @property
+    def is_row(self) -> bool:
+        """Whether both axes of the array lie along X here."""
+        return self.axis is None and self.y == 1 and self.array.y > 1
+
     def spreads(self, axis: Axis | None) -> bool:
         """Whether a loop over this axis of the array stands here."""
         return self.axis is None or axis == self.axis
@@ -108,8 +113,9 @@ def instances(level: Entry) -> str:
 def layout(arch: ArchSpec, problem: TensorProblem, mapping: Mapping | None = None) -> Layout:
     """The level list of an architecture for one problem (and for a given mapping of it, where there is one).
 
-    An array of two axes is one dummy level, unless its constraints name dimensions per axis or the mapping spreads one
-    dimension along both: a Timeloop level puts each dimension on one axis, so then each axis has a dummy of its own.
+    An array of two axes is one dummy level. Its level puts each dimension on one axis, so where constraints name
+    dimensions per axis, each axis has a dummy of its own; where the mapping spreads a dimension along both, the array
+    stands as a row of all its children, in which that dimension is one loop.
 
     Raises SpecError, naming the node, for what has no counterpart in Timeloop: words of two widths in one memory, link
     transfers, a share of an array that must be used.
@@ -167,12 +173,12 @@ def _axes(array: Array, index: int, mapping: Mapping | None) -> tuple[Step, ...]
     if array.x == 1 or array.y == 1:
         return ((None, array.x, array.y),) if array.x * array.y > 1 else ()
     constraints = array.constraints
-    both = False
     if mapping is not None:
         here = [loop for loop in mapping.loops if loop.node == index]
         along_x = {loop.dim for loop in here if loop.axis == "x"}
-        both = bool(along_x & {loop.dim for loop in here if loop.axis == "y"})
-    if both or constraints.x_dims is not None or constraints.y_dims is not None:
+        if along_x & {loop.dim for loop in here if loop.axis == "y"}:
+            return ((None, array.x * array.y, 1),)
+    if constraints.x_dims is not None or constraints.y_dims is not None:
         return ("x", array.x, 1), ("y", 1, array.y)
     return ((None, array.x, array.y),)
 

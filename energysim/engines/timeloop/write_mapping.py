@@ -35,12 +35,24 @@ def _directives(layout: Layout, mapping: Mapping) -> Iterator[Document]:
             here = [loop for loop in mapping.loops if loop.node == level.node and level.spreads(loop.axis)]
             along_x = [loop for loop in here if loop.axis == "x"]
             along_y = [loop for loop in here if loop.axis == "y"]
+            if level.is_row:
+                along_x, along_y = _joined(here), []
             # The first `split` dimensions of the permutation lie along X. Loops of bound 1 may stand on either side.
             spatial = _loops(layout, level.name, "spatial", [*along_y, *along_x])
             no_reuse = without_reuse(layout, level)
             yield {**spatial, "split": len(along_x), **({"no_reuse": no_reuse} if no_reuse else {})}
             yield _loops(layout, level.name, "temporal", [])
             yield {"target": level.name, "type": "bypass", "keep": [], "bypass": names}
+
+
+def _joined(loops: Sequence[Loop]) -> list[Loop]:
+    """One loop per dimension: the children that two loops over it address are those of one over both."""
+    found: dict[str, Loop] = {}
+    for loop in loops:
+        outer = found.get(loop.dim, Loop(loop.dim, 1, loop.node, 1, "x"))
+        last = (outer.last - 1) * loop.bound + loop.last
+        found[loop.dim] = Loop(loop.dim, outer.bound * loop.bound, loop.node, last, "x")
+    return list(found.values())
 
 
 def without_reuse(layout: Layout, level: Dummy) -> list[str]:
