@@ -7,7 +7,7 @@ each workload is simulated once and every candidate set of constants is a few ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,10 @@ from energysim.arch.spec import ArchSpec
 from energysim.calibration.measurements import Row
 from energysim.cost.latency import COMPUTE
 from energysim.cost.results import VariantCost
+from energysim.graph.layers import LayerGraph
 from energysim.simulation import simulate
 from energysim.simulation.setting import Progress
+from energysim.workload import resolve_workload
 
 Array = npt.NDArray[np.float64]
 OBJECTIVE = "edp"
@@ -43,9 +45,11 @@ class LayerTimes:
 
 @dataclass(frozen=True)
 class Features:
-    """One row's workload on the device. Energies in joules at the constants' nominal values, leakage at 1 s."""
+    """One row's workload on the device, and the simulation they come from. Energies in joules at the constants'
+    nominal values; leakage in watts."""
 
     row: Row
+    cost: VariantCost
     times: tuple[LayerTimes, ...]
     mac_j: float
     dram_j: float
@@ -53,10 +57,29 @@ class Features:
     leakage_w: float
 
 
+@dataclass
+class Networks:
+    """The networks of some measurements, each traced once."""
+
+    graphs: dict[tuple[object, ...], LayerGraph] = field(default_factory=dict)
+
+    def graph(self, row: Row) -> LayerGraph:
+        """Raises EnergySimError where the workload does not exist or cannot be traced."""
+        key = (row.workload, row.batch, row.input)
+        if key not in self.graphs:
+            self.graphs[key] = resolve_workload(row.workload, row.input, row.batch).trace()
+        return self.graphs[key]
+
+
 def features_of(
-    rows: Sequence[Row], arch: ArchSpec, objective: str = OBJECTIVE, progress: Progress | None = None
+    rows: Sequence[Row],
+    arch: ArchSpec,
+    objective: str = OBJECTIVE,
+    networks: Networks | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Features, ...]:
     """Simulates every distinct workload of the rows once, layerwise. Raises EnergySimError like ``simulate``."""
+    networks = networks or Networks()
     known: dict[tuple[object, ...], VariantCost] = {}
     found = []
     for number, row in enumerate(rows):
@@ -64,15 +87,10 @@ def features_of(
         if key not in known:
             if progress is not None:
                 progress(number, len(rows), row.name)
-            known[key] = cost_of_row(row, arch, objective)
+            result = simulate(networks.graph(row), arch, bits=row.bits, objective=objective)
+            known[key] = result.variants[0]
         found.append(_features(row, known[key], arch))
     return tuple(found)
-
-
-def cost_of_row(row: Row, arch: ArchSpec, objective: str = OBJECTIVE) -> VariantCost:
-    """The simulation that a measured row is compared with."""
-    result = simulate(row.workload, arch, input=row.input, batch=row.batch, bits=row.bits, objective=objective)
-    return result.variants[0]
 
 
 def _features(row: Row, cost: VariantCost, arch: ArchSpec) -> Features:
@@ -93,4 +111,4 @@ def _features(row: Row, cost: VariantCost, arch: ArchSpec) -> Features:
             on_chip = "dram" if share.level == outermost else "on_chip"
             joules[share.action if share.action in joules else on_chip] += share.energy.value * 1e-12
     leakage_w = joules["leakage"] / cost.latency_s if cost.latency_s else 0.0
-    return Features(row, tuple(times), joules["mac"], joules["dram"], joules["on_chip"], leakage_w)
+    return Features(row, cost, tuple(times), joules["mac"], joules["dram"], joules["on_chip"], leakage_w)

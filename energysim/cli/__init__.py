@@ -17,6 +17,8 @@ _COMMANDS = {
     "model": ("energysim.cli.model", "model", "Evaluate one given mapping (Timeloop v0.4 YAML)."),
     "validate": ("energysim.cli.validate", "validate", "The same mappings through several engines; what differs, why."),
     "verify": ("energysim.cli.verify", "verify", "Execute a schedule tile by tile; compare outputs and words moved."),
+    "train": ("energysim.cli.train", "train", "Train models; accuracy beside energy, over several seeds."),
+    "explain": ("energysim.cli.explain", "explain", "The constants that a result rests on, their swings and sources."),
     "measure": ("energysim.cli.measure", "measure", "Latency and joules per inference on a real device."),
     "calibrate": ("energysim.cli.calibrate", "calibrate", "Fit a device's constants to measurements."),
     "arch": ("energysim.cli.arch", "arch", "List, show, check and import device descriptions."),

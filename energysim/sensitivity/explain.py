@@ -1,0 +1,60 @@
+"""One stored result, explained: its intervals and the constants behind them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from energysim.cost.results import EnergyPj
+from energysim.energy import estimate
+from energysim.sensitivity.constants import Swing, energy_swings, latency_s, latency_swings
+from energysim.sensitivity.result_file import StoredResult, check_sums
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Totals with all constants at their low and high values, and one swing per constant, widest first."""
+
+    workload: str
+    arch: str
+    variant: str
+    energy: EnergyPj
+    latency_s: float
+    latency_interval_s: tuple[float, float]
+    energy_swings: tuple[Swing, ...]
+    latency_swings: tuple[Swing, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Energies in pJ, latencies in s; constants in their own unit."""
+        return {
+            "workload": self.workload,
+            "arch": self.arch,
+            "variant": self.variant,
+            "energy_pj": asdict(self.energy),
+            "latency_s": {
+                "value": self.latency_s,
+                "low": self.latency_interval_s[0],
+                "high": self.latency_interval_s[1],
+            },
+            "energy": [asdict(swing) for swing in self.energy_swings],
+            "latency": [asdict(swing) for swing in self.latency_swings],
+        }
+
+
+def explain(result: StoredResult, variant: str | None = None) -> Explanation:
+    """The constants that the result rests on. Raises EnergySimError where the file's parts do not add up."""
+    chosen = result.variant(variant)
+    energies = estimate(result.arch, result.estimator)
+    parts_pj = sum(energy.value for energy in chosen.by_action.values())
+    speeds = {efficiency.op_class: efficiency for efficiency in result.arch.efficiency}
+    check_sums(chosen, parts_pj, latency_s(chosen.layers, result.arch, speeds, {}))
+    return Explanation(
+        workload=result.workload,
+        arch=result.arch.name,
+        variant=chosen.name,
+        energy=chosen.energy,
+        latency_s=chosen.latency_s,
+        latency_interval_s=chosen.latency_interval_s,
+        energy_swings=energy_swings(chosen, energies, result.bits),
+        latency_swings=latency_swings(chosen, result.arch),
+    )
