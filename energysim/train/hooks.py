@@ -69,6 +69,12 @@ class Hook:
         ``state_dict`` when the run resumes: then the model must get the *structure* that it had; its weights follow."""
         return model
 
+    @classmethod
+    def rebuilt(cls, model: nn.Module, saved: dict[str, Any]) -> nn.Module:
+        """For `evaluate` and `compare`: a fresh model with the structure that a run with this hook left behind, from
+        the hook's ``state_dict`` in the checkpoint; weights follow. Found by its class: hooks live in energysim."""
+        return model
+
     def loss(self, images: Tensor, logits: Tensor, targets: Tensor, loss: Tensor, state: TrainState) -> Tensor:
         """The loss to minimize, from the recipe's ``loss`` (a scalar). ``images`` [N, C, H, W], ``targets`` [N] class
         numbers or [N, classes] shares."""

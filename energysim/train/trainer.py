@@ -250,7 +250,7 @@ class Trainer:
             validation_accuracy=accuracy,
             test=metrics_of(test),
             parameters=sum(parameter.numel() for parameter in self.state.model.parameters()),
-            seconds=sum(record.seconds for record in self.state.history),
+            seconds=run.about.get("seconds_before", 0.0) + sum(record.seconds for record in self.state.history),
             stopped_early=place.epoch < run.recipe.total_epochs,
             device=str(next(self.state.model.parameters()).device),
             about=run.about,

@@ -1,0 +1,135 @@
+"""Several runs of one model as one line: accuracy over the seeds, cost on a device."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from energysim.train.result import RunResult
+
+FLOAT32_BYTES = 4
+JOULES_PER_KWH = 3.6e6
+# Average of electricity worldwide, IEA, Global Energy & CO2 Status Report 2019.
+GRID_KG_PER_KWH = 0.475
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Mean and sample standard deviation (None for one value) over ``n`` seeds."""
+
+    mean: float
+    std: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        return cls(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCost:
+    """One inference (batch 1) on a device, by `energysim simulate`."""
+
+    arch: str
+    bits: int
+    macs: int
+    energy_pj: float
+    energy_low_pj: float
+    energy_high_pj: float
+    latency_s: float
+    dram_bytes: float
+    dram_floor_bytes: float
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """``inference_s``: measured on this machine's CPU, batch 1 (None where it was not)."""
+
+    name: str
+    data: str
+    parameters: int
+    top1: Spread
+    top5: Spread | None
+    calibration_error: Spread
+    epochs: Spread
+    training_s: Spread
+    cost: DeviceCost | None = None
+    inference_s: float | None = None
+    note: str = ""
+
+    @property
+    def model_bytes(self) -> int:
+        """Size of the weights in float32."""
+        return self.parameters * FLOAT32_BYTES
+
+    @property
+    def points_per_mmac(self) -> float | None:
+        """Percentage points of top-1 accuracy per million MACs (system S1's measure)."""
+        return None if self.cost is None else 100 * self.top1.mean / (self.cost.macs / 1e6)
+
+    @property
+    def kwh_per_million(self) -> float | None:
+        return None if self.cost is None else self.cost.energy_pj * 1e-12 * 1e6 / JOULES_PER_KWH
+
+    @property
+    def kg_co2e_per_million(self) -> float | None:
+        energy = self.kwh_per_million
+        return None if energy is None else energy * GRID_KG_PER_KWH
+
+
+def summarize(results: Sequence[RunResult], cost: DeviceCost | None = None, note: str = "") -> ModelSummary:
+    """Runs of one model on one data set with different seeds."""
+    first = results[0]
+    top5 = [result.test.top5 for result in results if result.test.top5 is not None]
+    return ModelSummary(
+        name=str(first.about.get("name", first.directory)),
+        data=str(first.about.get("data", "")),
+        parameters=first.parameters,
+        top1=Spread.of([result.test.top1 for result in results]),
+        top5=Spread.of(top5) if len(top5) == len(results) else None,
+        calibration_error=Spread.of([result.test.calibration_error for result in results]),
+        epochs=Spread.of([len(result.history) for result in results]),
+        training_s=Spread.of([result.seconds for result in results]),
+        cost=cost,
+        note=note,
+    )
+
+
+def device_cost(model: Any, arch: str, **options: Any) -> DeviceCost:
+    """Cost of one inference of a workload, module or layer graph (see ``energysim.simulate``)."""
+    from energysim.simulation import simulate
+
+    result = simulate(model, arch, **options)
+    variant = result.variants[0]
+    return DeviceCost(
+        arch=result.arch.name,
+        bits=result.bits,
+        macs=variant.macs,
+        energy_pj=variant.energy.value,
+        energy_low_pj=variant.energy.low,
+        energy_high_pj=variant.energy.high,
+        latency_s=variant.latency_s,
+        dram_bytes=variant.dram_bytes,
+        dram_floor_bytes=variant.dram_floor_bytes,
+    )
+
+
+def pareto(summaries: Sequence[ModelSummary]) -> tuple[bool, ...]:
+    """Whether each is on the front of accuracy against energy: no other has at least its accuracy for less energy, or
+    more accuracy for no more. A model without a cost is on no front."""
+
+    def energy(summary: ModelSummary) -> float:
+        return math.inf if summary.cost is None else summary.cost.energy_pj
+
+    def beaten(mine: ModelSummary) -> bool:
+        return any(
+            other.top1.mean >= mine.top1.mean
+            and energy(other) <= energy(mine)
+            and (other.top1.mean > mine.top1.mean or energy(other) < energy(mine))
+            for other in summaries
+        )
+
+    return tuple(summary.cost is not None and not beaten(summary) for summary in summaries)
