@@ -220,6 +220,7 @@ class _Builder:
             macs_per_cycle=tuple(sorted(node.macs_per_cycle.items())),
             mac_energy=None if mac is None else Energy(mac, node.bits),
             leakage_w=self.sourced(parse_power_w, node.leakage, (*loc, "leakage"), f"{name}.leakage", source),
+            gates_zeros=frozenset(node.gates_zeros),
         )
 
     def efficiency(self, name: str, model: EfficiencyModel) -> Efficiency:

@@ -150,6 +150,9 @@ class ComputeModel(SpecModel):
     )
     energy: ComputeEnergyModel = ComputeEnergyModel()
     leakage: Quantity | None = None
+    gates_zeros: list[RoleName] = Field(
+        default_factory=list, description="operands whose zeros save the energy of the MAC (not its time)"
+    )
     source: str | None = None
 
 

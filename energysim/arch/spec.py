@@ -105,7 +105,10 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """The innermost node. ``macs_per_cycle`` per instance and operand width: ((8, 2.0), (16, 2.0), (32, 1.0))."""
+    """The innermost node. ``macs_per_cycle`` per instance and operand width: ((8, 2.0), (16, 2.0), (32, 1.0)).
+
+    ``gates_zeros``: roles whose zeros switch the multiplier off for that MAC: its energy is saved, its cycle is not.
+    """
 
     name: str
     kind: str  # "int" | "float"
@@ -113,6 +116,7 @@ class Compute:
     macs_per_cycle: tuple[tuple[int, float], ...] = ()
     mac_energy: Energy | None = None
     leakage_w: Sourced | None = None
+    gates_zeros: frozenset[str] = frozenset()
 
     def throughput(self, operand_bits: int) -> float:
         """MACs per cycle of one instance for operands of the given width (the next wider stated width; 1 if none)."""

@@ -33,11 +33,12 @@ def energy_of(
     convention: Convention,
     latency_s: float,
     compute_bits: int,
+    live_share: float = 1.0,
 ) -> tuple[tuple[EnergyShare, ...], tuple[LevelCost, ...]]:
     """Energy of one mapped layer: dynamic energy of every access, of every MAC, and leakage x latency.
 
     Parts of an ofmap: a word's last update at a level is `ofmap`, everything else (earlier updates, reads that
-    accumulate, refills) is `psum`.
+    accumulate, refills) is `psum`. ``live_share``: share of the MACs that are not gated off by a zero operand.
     """
     shares: list[EnergyShare] = []
     levels: list[LevelCost] = []
@@ -51,7 +52,8 @@ def energy_of(
         levels.append(LevelCost(access.level, access.tensor, *moved, energy_pj, access.tile_words))
     compute = arch.compute
     if counts.macs:
-        shares.append(EnergyShare(compute.name, _COMPUTE, _times(energies.mac(compute_bits).pj, counts.macs), "mac"))
+        mac_energy = _times(energies.mac(compute_bits).pj, counts.macs * live_share)
+        shares.append(EnergyShare(compute.name, _COMPUTE, mac_energy, "mac"))
     for name, leakage_w in leakage_of(arch, energies):
         shares.append(EnergyShare(name, _LEAKAGE, _times(leakage_w, latency_s * 1e12), _LEAKAGE))
     return tuple(shares), tuple(levels)

@@ -28,7 +28,10 @@ def op_class(layer: Layer) -> str:
 
 
 def streams_of(layer: Layer, graph: LayerGraph, bits: int) -> tuple[Stream, ...]:
-    """What a layer without MACs moves. A broadcast view moves the words behind it, not its shape."""
+    """What a layer without MACs moves. A broadcast view moves the words behind it, not its shape.
+
+    ``bits``: width of words whose width the network leaves open. Of several operands of one kind the widest sets it.
+    """
     passes = _PASSES.get(layer.op, 1)
     taps = 1 if layer.window is None else prod(layer.window.kernel)
     outputs = sum(graph.edges[name].words for name in layer.outputs)
@@ -36,12 +39,16 @@ def streams_of(layer: Layer, graph: LayerGraph, bits: int) -> tuple[Stream, ...]
     inputs = sum(read_words(layer, graph, name) for name in layer.inputs)
     if inputs:
         touches = outputs * taps if taps > 1 else inputs * passes
-        streams.append(Stream(Role.IFMAP, inputs, bits, max(inputs, touches)))
+        streams.append(Stream(Role.IFMAP, inputs, _widest(graph, layer.inputs, bits), max(inputs, touches)))
     parameters = sum(graph.edges[name].words for name in layer.parameters)
     if parameters:
-        streams.append(Stream(Role.WEIGHTS, parameters, bits, parameters))
-    streams.append(Stream(Role.OFMAP, outputs, bits, outputs))
+        streams.append(Stream(Role.WEIGHTS, parameters, _widest(graph, layer.parameters, bits), parameters))
+    streams.append(Stream(Role.OFMAP, outputs, _widest(graph, layer.outputs, bits), outputs))
     return tuple(streams)
+
+
+def _widest(graph: LayerGraph, edges: tuple[str, ...], bits: int) -> int:
+    return max(graph.edges[name].bits or bits for name in edges)
 
 
 def read_words(layer: Layer, graph: LayerGraph, name: str) -> int:
@@ -64,6 +71,22 @@ def read_words(layer: Layer, graph: LayerGraph, name: str) -> int:
 def stream_operands(bits: int) -> dict[str, Operand]:
     """Streaming counts carry the role as the tensor's name."""
     return {role.value: Operand(role, bits) for role in Role}
+
+
+def operands_of(streams: tuple[Stream, ...]) -> dict[str, Operand]:
+    """The same, each role with the width of its own stream."""
+    return {item.role.value: Operand(item.role, item.bits) for item in streams}
+
+
+def live_share(layer: Layer, graph: LayerGraph, gates: frozenset[str]) -> float:
+    """Share of the MACs whose gated operands (roles) are not zero.
+
+    Zeros of two operands are taken as independent; padding's zeros are not counted, weights of any layout are.
+    """
+    if layer.problem is None:
+        return 1.0
+    edges = [edge for tensor, edge in layer.operands if layer.problem.tensor(tensor).role.value in gates]
+    return prod(graph.edges[edge].density for edge in edges)
 
 
 def problem_operands(problem: TensorProblem) -> dict[str, Operand]:
@@ -95,10 +118,10 @@ def floor_bytes(graph: LayerGraph, bits: int) -> float:
         for edge in (layer.parameters if layer.problem is None else _weight_edges(layer))
         if layer.kind is not LayerKind.VIEW
     }
-    words = sum(graph.edges[name].words for name in weights)
-    words += sum(_needed_words(graph, name) for name in graph.inputs)
-    words += sum(graph.edges[name].words for name in {graph.edges[name].storage for name in graph.outputs})
-    return words * bits / 8
+    results = {graph.edges[name].storage for name in graph.outputs}
+    words = [(name, graph.edges[name].words) for name in (*weights, *results)]
+    words += [(name, _needed_words(graph, name)) for name in graph.inputs]
+    return sum(count * (graph.edges[name].bits or bits) for name, count in words) / 8
 
 
 def _weight_edges(layer: Layer) -> list[str]:

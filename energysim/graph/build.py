@@ -11,6 +11,7 @@ from energysim.graph.fold import fold
 from energysim.graph.ir import Call, Step, Value
 from energysim.graph.layers import Edge, Layer, LayerGraph, LayerKind, TensorKind
 from energysim.graph.lower import lower
+from energysim.graph.widths import settled_widths, with_widths
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ def build_graph_with_origin(
     """The layer graph, and what its names stand for."""
     program = lower(calls, inputs, outputs)
     steps = fold(program.steps, program.outputs)
+    widths = settled_widths(steps, program.outputs)
+    steps = tuple(with_widths(steps, widths)) if widths else steps
     names = _Names(program.stored)
     for value in inputs:
         names.add(value, value.name.lstrip("%"))
@@ -52,7 +55,7 @@ def build_graph_with_origin(
     for value in program.outputs:
         names.of(value)
     results = {value.name for value in program.outputs}
-    edges = _edges(names, results)
+    edges = _edges(names, results, widths)
     unmodelled = Counter(layer.op for layer in layers if layer.kind is LayerKind.UNMODELLED)
     graph = LayerGraph(
         name,
@@ -150,10 +153,11 @@ def _wanted_name(step: Step) -> str:
     return ".".join(part for part in path if part)
 
 
-def _edges(names: _Names, results: set[str]) -> dict[str, Edge]:
+def _edges(names: _Names, results: set[str], widths: Mapping[str, int]) -> dict[str, Edge]:
     edges = {}
     for name, value in names.values.items():
         output = value.kind is TensorKind.ACTIVATION and value.name in results
         root = names.edge.get(value.root, name)
-        edges[name] = Edge(name, value.shape, TensorKind.OUTPUT if output else value.kind, root)
+        kind = TensorKind.OUTPUT if output else value.kind
+        edges[name] = Edge(name, value.shape, kind, root, widths.get(value.root))
     return edges

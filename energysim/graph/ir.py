@@ -17,13 +17,15 @@ from energysim.graph.problem import TensorProblem
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A tensor of the traced program: ``shape`` in elements, ``bits`` per element, ``storage`` what it is a view of."""
+    """A tensor of the traced program: ``shape`` in elements, ``bits`` per element, ``storage`` what it is a view of,
+    ``width`` the bits that it is quantized to (0: it is not)."""
 
     name: str
     shape: tuple[int, ...]
     bits: int
     kind: TensorKind = TensorKind.ACTIVATION
     storage: str = ""
+    width: int = 0
 
     @property
     def root(self) -> str:

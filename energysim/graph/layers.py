@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -19,12 +19,18 @@ class TensorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A tensor that exists: ``shape`` in elements. ``storage`` names the edge whose words a view shares, or itself."""
+    """A tensor that exists: ``shape`` in elements. ``storage`` names the edge whose words a view shares, or itself.
+
+    ``bits``: word width where the network itself quantizes it, else None. ``density``: share of its words that are not
+    zero, where that was measured, else 1.
+    """
 
     name: str
     shape: tuple[int, ...]
     kind: TensorKind
     storage: str
+    bits: int | None = None
+    density: float = 1.0
 
     @property
     def words(self) -> int:
@@ -107,6 +113,28 @@ class LayerGraph:
             for edge in layer.inputs:
                 found.setdefault(edge, []).append(layer.name)
         return {edge: tuple(names) for edge, names in found.items()}
+
+    @cached_property
+    def widths(self) -> frozenset[int | None]:
+        """Word widths that the network fixes for what its layers move; None among them where it leaves one open."""
+        moved = {*self.inputs, *self.outputs}
+        for layer in self.layers:
+            if layer.problem is not None:
+                moved.update(edge for _, edge in layer.operands)
+            elif layer.kind is not LayerKind.VIEW:
+                moved.update((*layer.inputs, *layer.parameters, *layer.outputs))
+        return frozenset(self.edges[name].bits for name in moved)
+
+    def with_open_widths(self) -> LayerGraph:
+        """The same graph where no width is fixed: all words are as wide as a simulation is asked for."""
+        if self.widths == {None}:
+            return self
+        edges = {name: replace(edge, bits=None) for name, edge in self.edges.items()}
+        layers = tuple(
+            layer if layer.problem is None else replace(layer, problem=layer.problem.with_open_widths())
+            for layer in self.layers
+        )
+        return replace(self, layers=layers, edges=edges)
 
     def layer(self, name: str) -> Layer:
         return next(layer for layer in self.layers if layer.name == name)

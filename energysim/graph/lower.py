@@ -15,6 +15,7 @@ from energysim.graph.layers import LayerKind, TensorKind
 from energysim.graph.ops import steps_of
 from energysim.graph.ops_mac import padding_pairs
 from energysim.graph.ops_view import ALWAYS_COPIED, CREATORS
+from energysim.graph.widths import QUANTIZERS, quantized
 
 _CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d", "convolution"})
 _PADS = frozenset({"pad", "constant_pad_nd"})
@@ -59,6 +60,9 @@ def _lower_call(call: Call, state: _State) -> list[Step]:
         return []
     tensors = call.tensors
     state.stored.update({value.name: value for value in tensors if value.is_stored and not value.storage})
+    if call.op in QUANTIZERS:
+        state.known[call.outputs[0].name] = quantized(call)
+        return []
     fill = call.optional("fill_value")
     made = call.op in CREATORS and (fill is None or fill.is_stored)
     if made or all(value.is_stored for value in tensors):
@@ -75,7 +79,8 @@ def _lower_call(call: Call, state: _State) -> list[Step]:
             state.known[step.outputs[0].name] = step.inputs[0]
             continue
         if step.kind is LayerKind.VIEW:
-            shared = tuple(replace(value, storage=step.inputs[0].root) for value in step.outputs)
+            source = step.inputs[0]
+            shared = tuple(replace(value, storage=source.root, width=source.width) for value in step.outputs)
             state.known.update({value.name: value for value in shared})
             step = replace(step, outputs=shared)
         state.values.update({value.name: value for value in step.outputs})

@@ -39,13 +39,15 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One operand or the result. ``is_parameter``: trained weights (false for an activation in their slot)."""
+    """One operand or the result. ``is_parameter``: trained weights (false for an activation in their slot).
+    ``is_quantized``: the network itself fixes ``bits``, so that they are not the simulation's to choose."""
 
     name: str
     role: Role
     ranks: tuple[Rank, ...]
     bits: int = 8
     is_parameter: bool = False
+    is_quantized: bool = False
 
     @property
     def is_output(self) -> bool:
@@ -91,4 +93,13 @@ class TensorProblem:
     def with_bits(self, bits: dict[Role, int]) -> TensorProblem:
         """The same problem with the word widths of the given roles replaced."""
         tensors = tuple(dataclasses.replace(t, bits=bits.get(t.role, t.bits)) for t in self.tensors)
+        return TensorProblem(self.dims, tensors)
+
+    def with_open_widths(self) -> TensorProblem:
+        """The same problem where the network leaves every width open."""
+        return TensorProblem(self.dims, tuple(dataclasses.replace(t, is_quantized=False) for t in self.tensors))
+
+    def with_free_bits(self, bits: int) -> TensorProblem:
+        """The same problem with words of ``bits`` for every tensor whose width the network leaves open."""
+        tensors = tuple(t if t.is_quantized else dataclasses.replace(t, bits=bits) for t in self.tensors)
         return TensorProblem(self.dims, tensors)

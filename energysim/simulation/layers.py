@@ -7,7 +7,7 @@ from dataclasses import replace
 from energysim.arch.spec import ArchSpec
 from energysim.cost.energy import Operand, energy_of
 from energysim.cost.latency import latency_of
-from energysim.cost.layers import dram_bytes, op_class, problem_operands, stream_operands, streams_of
+from energysim.cost.layers import dram_bytes, live_share, op_class, operands_of, problem_operands, streams_of
 from energysim.cost.results import LayerCost
 from energysim.engines.protocol import MappedLayer
 from energysim.engines.streaming import stream
@@ -29,12 +29,13 @@ def layer_alone(
     """One layer between DRAM and DRAM on ``arch`` (the device, or a constrained form of it)."""
     shares = shares or {}
     if layer.problem is None:
-        counts = stream(streams_of(layer, graph, setting.bits), arch)
+        streams = streams_of(layer, graph, setting.bits)
+        counts = stream(streams, arch)
         return cost_of(
             layer,
             graph,
             _staying(counts, {role.value: share for role, share in shares.items()}, arch),
-            stream_operands(setting.bits),
+            operands_of(streams),
             setting,
         )
     problem = setting.words_of(layer.problem)
@@ -67,9 +68,12 @@ def cost_of(
 ) -> LayerCost:
     """Counts -> energy, latency and DRAM bytes of one layer."""
     kind = op_class(layer)
-    latency = latency_of(counts, setting.arch, kind, setting.bits)
+    arch = setting.arch
+    bits = max((operand.bits for operand in operands.values() if operand.role is not Role.OFMAP), default=setting.bits)
+    latency = latency_of(counts, arch, kind, bits)
+    live = live_share(layer, graph, arch.compute.gates_zeros)
     shares, levels = energy_of(
-        counts, operands, setting.arch, setting.energies, setting.convention, latency.latency_s, setting.bits
+        counts, operands, arch, setting.energies, setting.convention, latency.latency_s, bits, live
     )
     read, written = dram_bytes(counts, operands, setting.arch)
     return LayerCost(

@@ -17,6 +17,7 @@ from energysim.schedule.values import Overlap
 from energysim.simulation.result import SimulationResult
 from energysim.simulation.setting import Progress, Setting
 from energysim.simulation.variants import Request, run_variants
+from energysim.simulation.widths import with_widths
 from energysim.units import format_energy, format_power
 from energysim.workload import Workload, resolve_workload, workload_of
 
@@ -46,15 +47,18 @@ def simulate(
     """Map a network onto a device and cost it.
 
     ``model``: a workload name or path, ``package.module:factory``, an ``nn.Module`` (then ``input`` gives the shape),
-    or a traced graph. ``bits``: word width of all tensors (default: the device's). ``variant``: plain, layerwise,
+    or a traced graph. ``bits``: word width of all tensors (default: what the network quantizes
+    them to, else the device's). ``variant``: plain, layerwise,
     tiled, buffered, full, optimal, or all; ``tile`` (rows, columns), ``buffer_bytes`` or ``buffer_channels``, and
     ``overlap`` (recompute, cache_columns, cache) say how. ``convention``: None for the engine's own (native: exact,
     timeloop: timeloop). ``time_limit_s`` bounds the search of each distinct problem;
     where it strikes, the layer says its gap. Raises EnergySimError on bad input.
     """
     spec = arch if isinstance(arch, ArchSpec) else load_arch(str(arch))
-    width = spec.default_bits if bits is None else bits
     runner = get_engine(engine)
+    request = Request.checked(variant, tile, buffer_bytes, buffer_channels, Overlap(overlap))
+    workload, graph = _graph_of(model, input, batch)
+    graph, width = with_widths(graph, spec, bits, variant)
     setting = Setting(
         spec,
         estimate(spec, estimator),
@@ -64,8 +68,6 @@ def simulate(
         width,
         time_limit_s,
     )
-    request = Request.checked(variant, tile, buffer_bytes, buffer_channels, Overlap(overlap))
-    workload, graph = _graph_of(model, input, batch)
     variants = run_variants(graph, setting, request, progress)
     return SimulationResult(
         workload=workload,

@@ -33,8 +33,8 @@ class Setting:
     mapped: dict[object, MappedLayer] = field(default_factory=dict, compare=False)
 
     def words_of(self, problem: TensorProblem) -> TensorProblem:
-        """The problem with this simulation's word widths."""
-        return problem.with_bits(dict.fromkeys(Role, self.bits))
+        """The problem with this simulation's word widths, where the network does not fix them."""
+        return problem.with_free_bits(self.bits)
 
     def search(
         self, problem: TensorProblem, arch: ArchSpec, name: str, off_chip: tuple[tuple[Role, float], ...] = ()
