@@ -12,7 +12,7 @@ from energysim.engines import native
 from energysim.engines.differences import ENERGY, Difference, Place, numbers
 from energysim.engines.protocol import MappedLayer
 from energysim.engines.registry import Check, get_check
-from energysim.errors import EnergySimError, InfeasibleError, SpecError
+from energysim.errors import EnergySimError, MappingError, SpecError
 from energysim.graph.layers import LayerGraph
 from energysim.graph.problem import Role, TensorProblem
 from energysim.mapping.counts import Convention, Counts
@@ -140,7 +140,10 @@ def _compare(case: Case, engine: str, run: Callable[..., Check], setting: Settin
         check = run(problem, arch, mapping, setting.energies)
     except SpecError as error:
         return Comparison(case, engine, 0, (), str(error))
-    except (InfeasibleError, EnergySimError) as error:
+    except EnergySimError as error:
+        refused = _too_big(case) if convention is Convention.EXACT else None
+        if refused is not None:
+            return Comparison(case, engine, 0, (), f"it fits only under the convention exact: {refused}")
         raise type(error)(f"layer {case.layers[0]!r} on {arch.name!r}: {error}") from error
     differences = check.explain(problem, arch, mapping, ours, convention)
     compared = len(numbers(ours))
@@ -149,6 +152,15 @@ def _compare(case: Case, engine: str, run: Callable[..., Check], setting: Settin
         compared += sum(1 for _ in energies)
         differences = [*differences, *(item for item in energies if item.native != item.other)]
     return Comparison(case, engine, compared, tuple(differences))
+
+
+def _too_big(case: Case) -> str | None:
+    """Why a mapping that fits without padding and holes does not fit with them; None where it does."""
+    try:
+        native.evaluate(case.problem, case.arch, case.mapping, Convention.TIMELOOP)
+    except MappingError as error:
+        return str(error)
+    return None
 
 
 def _energies(

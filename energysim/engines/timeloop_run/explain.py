@@ -47,7 +47,9 @@ def explained(
             found[place] = replace(found[place], reason=reason)
             del left[place]
 
-    settle(ROUNDED, {place for place, item in left.items() if rounded(item, ours, 1.0 / given.macs_per_cycle)})
+    # `exact` cycles are fractions, so they differ by less than one even where a cycle is a cycle.
+    cycle = 1.0 / given.macs_per_cycle if convention is Convention.TIMELOOP else 2.0 / given.macs_per_cycle
+    settle(ROUNDED, {place for place, item in left.items() if rounded(item, ours, cycle)})
     base = ours
     if left and convention is Convention.EXACT:
         base = native.evaluate(problem, arch, mapping, Convention.TIMELOOP)
@@ -80,11 +82,20 @@ def _near(place: Place, base: Counts, other: Counts, given: RunInput) -> bool:
 
 
 def _convention_reason(problem: TensorProblem, place: Place) -> str:
-    if not place.tensor:
-        return FULL_BOUNDS if place.what == "compute cycles" else PADDING
-    tensor = problem.tensor(place.tensor)
-    padded = any(rank.offset != 0 or rank.extent is not None for rank in tensor.ranks)
-    return PADDING if padded and not _has_holes(problem, place.tensor) else BOXES
+    if place.what == "compute cycles":
+        return FULL_BOUNDS
+    tensors = [tensor for tensor in problem.tensors if place.tensor in ("", tensor.name)]
+    padded = any(_is_padded(problem, tensor.name) for tensor in tensors)
+    return PADDING if padded and not any(_has_holes(problem, tensor.name) for tensor in tensors) else BOXES
+
+
+def _is_padded(problem: TensorProblem, name: str) -> bool:
+    """Whether iterations reach coordinates at which there is no word."""
+    for rank in problem.tensor(name).ranks:
+        last = rank.offset + sum(coefficient * (problem.bounds[dim] - 1) for dim, coefficient in rank.terms)
+        if rank.offset < 0 or (rank.extent is not None and last >= rank.extent):
+            return True
+    return False
 
 
 def _has_holes(problem: TensorProblem, name: str) -> bool:
