@@ -19,6 +19,8 @@ _COMMANDS = {
     "verify": ("energysim.cli.verify", "verify", "Execute a schedule tile by tile; compare outputs and words moved."),
     "train": ("energysim.cli.train", "train", "Train models; accuracy beside energy, over several seeds."),
     "explain": ("energysim.cli.explain", "explain", "The constants that a result rests on, their swings and sources."),
+    "evaluate": ("energysim.cli.evaluate", "evaluate", "Accuracy, per class, confusion, calibration of a checkpoint."),
+    "compare": ("energysim.cli.compare", "compare", "Trained models side by side: accuracy, cost, efficiency, times."),
     "measure": ("energysim.cli.measure", "measure", "Latency and joules per inference on a real device."),
     "calibrate": ("energysim.cli.calibrate", "calibrate", "Fit a device's constants to measurements."),
     "arch": ("energysim.cli.arch", "arch", "List, show, check and import device descriptions."),

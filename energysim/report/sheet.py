@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -16,16 +18,13 @@ class Sheet:
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
 
-    def to_rich(self) -> Table:
-        table = Table(title=self.title, title_style="bold", title_justify="left", header_style="bold", pad_edge=False)
+    def to_rich(self) -> Group:
+        table = Table(header_style="bold", pad_edge=False)
         for index, name in enumerate(self.columns):
             table.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
         for row in self.rows:
             table.add_row(*row)
-        if self.notes:
-            table.caption = "\n".join(self.notes)
-            table.caption_justify = "left"
-        return table
+        return Group(Text(self.title, style="bold"), table, *(Text(note, style="dim") for note in self.notes))
 
     def to_markdown(self) -> str:
         aligned = [":--", *("--:" for _ in self.columns[1:])]

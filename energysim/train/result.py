@@ -16,8 +16,8 @@ from energysim.train.hooks import EpochRecord
 @dataclass(frozen=True)
 class RunResult:
     """A finished run. ``validation_accuracy`` is that of the weights kept, which ``test`` belongs to; ``about`` is what
-    the caller said of model and data; ``seconds`` is the time of all epochs, over all the processes that ran them, and of
-    the runs that this one starts from (``about["seconds_before"]``)."""
+    the caller said of model and data; ``seconds`` is the time of all epochs, over all the processes that ran them,
+    and of the runs that this one starts from (``about["seconds_before"]``)."""
 
     directory: str
     seed: int
