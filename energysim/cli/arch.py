@@ -238,6 +238,11 @@ def _show(spec: ArchSpec, energies: ActionEnergies) -> None:
             texts = (f"{number:g}" for number in (stated.value, stated.low, stated.high))
             estimates.add_row(key, *texts, escape(stated.source))
         _print(estimates)
-    for title, lines in (("assumptions", spec.assumptions), ("not modelled", spec.not_modelled)):
+    sections = (
+        ("the estimator", energies.notes),
+        ("assumptions", spec.assumptions),
+        ("not modelled", spec.not_modelled),
+    )
+    for title, lines in sections:
         if lines:
             _print(f"[bold]{title}[/bold]", *(f"  - {escape(line)}" for line in lines))

@@ -36,7 +36,9 @@ from energysim.cli.sizes import parse_buffer, parse_tile
     "[default: exact with the native engine, timeloop with Timeloop's]",
 )
 @click.option("--engine", default="native", help="What maps and counts: native, or timeloop (docs/engines.md).")
-@click.option("--estimator", default="table", help="Where energies per action come from: table or hwcomponents.")
+@click.option("--estimator", default="table", help="Energies per action: table, hwcomponents or accelergy.")
+@click.option("--ert", multiple=True, metavar="FILE", help="An energy reference table: its energies win.")
+@click.option("--art", multiple=True, metavar="FILE", help="An area reference table.")
 @click.option("--time-limit", type=click.FloatRange(min=0), help="Seconds of search per distinct layer.")
 @click.option("--layers", default="40", help="Show so many of the costliest layers, or 'all'.")
 @click.option("--occupancy", metavar="FILE.svg|-", help="Draw what is on chip when, as SVG or (-) as text.")
@@ -55,6 +57,8 @@ def simulate(
     convention: str | None,
     engine: str,
     estimator: str,
+    ert: tuple[str, ...],
+    art: tuple[str, ...],
     time_limit: float | None,
     layers: str,
     occupancy: str | None,
@@ -101,6 +105,8 @@ def simulate(
             convention=convention,
             engine=engine,
             estimator=estimator,
+            ert=ert,
+            art=art,
             time_limit_s=time_limit,
             progress=progress,
         )

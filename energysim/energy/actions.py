@@ -42,12 +42,17 @@ class ComputeEnergies:
 
 @dataclass(frozen=True)
 class ActionEnergies:
-    """Energies of every component of one architecture, each with its range and source."""
+    """Energies of every component of one architecture, each with its range and source.
+
+    ``areas_um2``: of one instance, of the components whose area is known. ``notes``: what the estimator said.
+    """
 
     arch: str
     estimator: str
     memories: tuple[MemoryEnergies, ...]
     compute: ComputeEnergies
+    areas_um2: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def _by_name(self) -> dict[str, MemoryEnergies]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from energysim.arch.sourced import Sourced
 from energysim.arch.spec import ArchSpec, Compute, Energy, Memory
@@ -29,10 +29,24 @@ class Estimator(Protocol):
         ...
 
 
-_ESTIMATORS: dict[str, Callable[[], Estimator]] = {}
+class Arrived(NamedTuple):
+    """What an estimator knows of a whole architecture: an estimator of its components, areas (um^2), what it said."""
+
+    model: Estimator
+    areas_um2: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def estimator[T: Callable[[], Estimator]](name: str) -> Callable[[T], T]:
+class WholeEstimator(Protocol):
+    """An estimator that is asked once for a whole architecture."""
+
+    def of(self, arch: ArchSpec) -> Arrived: ...
+
+
+_ESTIMATORS: dict[str, Callable[[], Estimator | WholeEstimator]] = {}
+
+
+def estimator[T: Callable[[], Estimator | WholeEstimator]](name: str) -> Callable[[T], T]:
     """Registers a class or factory under a name. Raises ValueError if the name is taken."""
 
     def register(factory: T) -> T:
@@ -76,9 +90,13 @@ def estimate(arch: ArchSpec, estimator: str = "table") -> ActionEnergies:
     if factory is None:
         hint = did_you_mean(estimator, _ESTIMATORS) or f"one of {', '.join(_ESTIMATORS)}"
         raise NotFoundError(f"no estimator named {estimator!r}", hint=hint)
-    model = factory()
+    made = factory()
+    known = made.of(arch) if hasattr(made, "of") else Arrived(made)
+    model = known.model
     memories = tuple(_memory(model, memory, arch) for memory in arch.memories)
-    return ActionEnergies(arch.name, estimator, memories, _compute(model, arch))
+    return ActionEnergies(
+        arch.name, estimator, memories, _compute(model, arch), areas_um2=known.areas_um2, notes=known.notes
+    )
 
 
 def _memory(model: Estimator, memory: Memory, arch: ArchSpec) -> MemoryEnergies:

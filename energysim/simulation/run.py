@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from energysim.arch.loader import load_arch
 from energysim.arch.spec import ArchSpec
 from energysim.energy import estimate
+from energysim.energy.reference_tables import area_notes, read_tables, stating
 from energysim.engines.registry import get_engine
 from energysim.graph.layers import LayerGraph
 from energysim.mapping.counts import Convention
@@ -41,6 +43,8 @@ def simulate(
     convention: str | None = None,
     engine: str = "native",
     estimator: str = "table",
+    ert: Sequence[str | Path] = (),
+    art: Sequence[str | Path] = (),
     time_limit_s: float | None = None,
     progress: Progress | None = None,
 ) -> SimulationResult:
@@ -51,17 +55,20 @@ def simulate(
     them to, else the device's). ``variant``: plain, layerwise,
     tiled, buffered, full, optimal, or all; ``tile`` (rows, columns), ``buffer_bytes`` or ``buffer_channels``, and
     ``overlap`` (recompute, cache_columns, cache) say how. ``convention``: None for the engine's own (native: exact,
-    timeloop: timeloop). ``time_limit_s`` bounds the search of each distinct problem;
-    where it strikes, the layer says its gap. Raises EnergySimError on bad input.
+    timeloop: timeloop). ``ert``, ``art``: files in Accelergy's format whose energies and areas win. ``time_limit_s``
+    bounds the search of each distinct problem; where it strikes, the layer says its gap. Raises EnergySimError on bad
+    input.
     """
-    spec = arch if isinstance(arch, ArchSpec) else load_arch(str(arch))
+    tables = read_tables(ert, art)
+    spec = stating(arch if isinstance(arch, ArchSpec) else load_arch(str(arch)), tables)
+    energies = estimate(spec, estimator)
     runner = get_engine(engine)
     request = Request.checked(variant, tile, buffer_bytes, buffer_channels, Overlap(overlap))
     workload, graph = _graph_of(model, input, batch)
     graph, width = with_widths(graph, spec, bits, variant)
     setting = Setting(
         spec,
-        estimate(spec, estimator),
+        energies,
         runner,
         Objective.parse(objective),
         runner.convention if convention is None else Convention(convention),
@@ -81,7 +88,7 @@ def simulate(
         variants=tuple(item.cost for item in variants),
         schedules=tuple(item.schedule for item in variants),
         graph=graph,
-        notes=graph.notes + spec.assumptions,
+        notes=graph.notes + spec.assumptions + energies.notes + area_notes(spec, tables, energies),
         not_modelled=_not_modelled(graph, spec, variants[0].cost.latency_s),
         command=tuple(sys.argv),
     )
