@@ -168,6 +168,7 @@ class Bounds:
             rows,
             self.space.tables,
             self.setting.feasible[node],
+            self.factors[node],
             float(array.x * array.y),
             self.setting.spread,
             np.where(per_instance, 0.0, credit),

@@ -29,7 +29,8 @@ from energysim.mapping.search.size import mapspace_size
 from energysim.mapping.search.space import Space
 from energysim.mapping.search.walk import Clock, Walk, walk_hierarchy
 
-_BEAMS = (2, 64)
+_QUICK = ((4, 1.01), (4, 1.05), (4, 1.2), (4, 2.0), (4, np.inf))
+"""Narrow walks that come before the proof: labels kept per node, and how far above the bound of the root to look."""
 _CLOSED = 1e-9
 """A relative gap this small is rounding of sums."""
 
@@ -217,20 +218,26 @@ class _Search:
     def _stopped(self) -> bool:
         return self.best.mapping is not None and self.clock.over()
 
-    def _walk(self, index: int, beam: int | None) -> float:
-        walk = walk_hierarchy(self.setting, self.prepared[index], self.goal, self.best.value, self.clock, beam)
-        if walk.value < self.best.value:
+    def _walk(self, index: int, beam: int | None, below: float = np.inf) -> float:
+        """The least value of a hierarchy that is less than ``below`` and than the best known, if there is one."""
+        limit = min(self.best.value, below)
+        walk = walk_hierarchy(self.setting, self.prepared[index], self.goal, limit, self.clock, beam)
+        if walk.mapping is not None and walk.value < self.best.value:
             self.best = walk
-        self.open_[index] = max(self.open_[index], walk.bound)
+        self.open_[index] = max(self.open_[index], min(walk.bound, limit))
         return walk.value
 
     def _quick_answers(self, order: list[int]) -> None:
-        """Narrow walks through every hierarchy: a good value to prune with, before any full walk."""
+        """Narrow walks through every hierarchy: a good value to prune with, before any full walk.
+
+        Without a value to stop at, even a narrow walk costs every tile of the lattice once; so the first walks look
+        only for what is little above the hierarchy's bound, then further up.
+        """
         values: dict[int, float] = {}
-        for beam in _BEAMS:
+        for beam, above in _QUICK:
             for index in sorted(order, key=lambda i: values.get(i, np.inf)):
                 if self.open_[index] < self.best.value and not self._stopped():
-                    values[index] = self._walk(index, beam)
+                    values[index] = self._walk(index, beam, self._root_bound(self.prepared[index]) * above)
 
     def _finish(self, order: list[int]) -> None:
         for done, index in enumerate(order):
