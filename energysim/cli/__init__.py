@@ -21,6 +21,7 @@ _COMMANDS = {
     "explain": ("energysim.cli.explain", "explain", "The constants that a result rests on, their swings and sources."),
     "evaluate": ("energysim.cli.evaluate", "evaluate", "Accuracy, per class, confusion, calibration of a checkpoint."),
     "compare": ("energysim.cli.compare", "compare", "Trained models side by side: accuracy, cost, efficiency, times."),
+    "visualize": ("energysim.cli.visualize", "visualize", "Architecture diagrams; the figures of training runs."),
     "measure": ("energysim.cli.measure", "measure", "Latency and joules per inference on a real device."),
     "calibrate": ("energysim.cli.calibrate", "calibrate", "Fit a device's constants to measurements."),
     "arch": ("energysim.cli.arch", "arch", "List, show, check and import device descriptions."),
