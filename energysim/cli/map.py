@@ -24,8 +24,9 @@ _YAML = (".yaml", ".yml")
     "--convention",
     type=click.Choice(["exact", "timeloop"]),
     help="exact: only words that exist and are needed; timeloop: bounding boxes, padding moved as words.  "
-    "[default: exact for a workload, timeloop for Timeloop's files]",
+    "[default: exact for a workload, timeloop for Timeloop's files and its engine]",
 )
+@click.option("--engine", default="native", help="What searches and counts: native, or timeloop (docs/engines.md).")
 @click.option("--bits", type=click.IntRange(1, 64), help="Word width of all tensors.  [default: the device's]")
 @click.option("--input", "input_shape", help="Input shape, e.g. 1x3x224x224.")
 @click.option("--batch", type=click.IntRange(min=1), help="Replaces the first axis of the input.")
@@ -41,6 +42,7 @@ def map_command(
     arch: str | None,
     objective: str,
     convention: str | None,
+    engine: str,
     bits: int | None,
     input_shape: str | None,
     batch: int | None,
@@ -59,6 +61,8 @@ def map_command(
     energysim map lightweight_cnn --layer classifier --arch a2 --objective edp --svg nest.svg
     energysim map arch.yaml problem.yaml constraints.yaml --objective edp --json -
     """
+    if imperfect and engine != "native":
+        raise click.UsageError("--imperfect belongs to the native engine")
     if json_file == svg_file == "-":
         raise click.UsageError("--json and --svg cannot both write to stdout")
 
@@ -81,7 +85,7 @@ def map_command(
         if arch is None:
             raise click.UsageError("a workload needs --arch, a device by name (`energysim arch list`) or a YAML path")
         problem, device, op_class, title = _from_workload(what[0], layer, arch, bits, input_shape, batch)
-    chosen = convention or ("timeloop" if timeloop else "exact")
+    chosen = convention or ("timeloop" if timeloop or engine == "timeloop" else "exact")
     with progress_bar("searching") as bar:
 
         def report(state: Progress) -> None:
@@ -96,6 +100,7 @@ def map_command(
             convention=Convention(chosen),
             imperfect=imperfect,
             op_class=op_class,
+            engine=engine,
             time_limit_s=time_limit,
             progress=report,
         )

@@ -118,6 +118,8 @@ def proof_text(mapped: MappedProblem) -> str:
     metrics = zip(found.objective.metrics, (found.value, found.secondary), strict=False)
     values = ", then ".join(f"{metric} {value:.6g} {_UNITS[metric]}" for metric, value in metrics)
     proof = "optimal" if found.optimal else f"not proven: the optimum is at most {found.gap:.2%} lower"
+    if not found.mapspace_size:  # another engine's search, which counts nothing
+        return f"{values}: {proof}"
     return f"{values}: {proof} ({found.mapspace_size:.4g} mappings in the space, {found.evaluated:,} evaluated)"
 
 

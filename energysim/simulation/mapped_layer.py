@@ -10,13 +10,17 @@ from energysim.cost.mapped import MappedCost, cost_of_search
 from energysim.cost.model import cost_model
 from energysim.energy import estimate
 from energysim.engines import native
+from energysim.engines.protocol import MappedLayer
+from energysim.engines.registry import get_engine
 from energysim.engines.search_cache import cached_search
 from energysim.errors import NotFoundError, did_you_mean
 from energysim.graph.layers import Layer, LayerGraph
 from energysim.graph.problem import TensorProblem
+from energysim.mapping.cost_model import CostModel
 from energysim.mapping.counts import Convention, Counts
 from energysim.mapping.nest import Mapping
 from energysim.mapping.search import Objective, SearchResult
+from energysim.mapping.search.objective import metric_value
 from energysim.mapping.search.result import Report
 
 
@@ -45,15 +49,24 @@ def map_problem(
     convention: Convention,
     imperfect: bool = False,
     op_class: str = "conv",
+    engine: str = "native",
     time_limit_s: float | None = None,
     progress: Report | None = None,
 ) -> MappedProblem:
     """The best mapping of a problem onto a device.
 
-    ``imperfect``: loops need not divide their dimension. ``op_class`` picks the efficiency of devices that state one.
-    Raises InfeasibleError where nothing fits.
+    ``imperfect``: loops need not divide their dimension (native engine only). ``op_class`` picks the efficiency of
+    devices that state one. Raises InfeasibleError where nothing fits, UnavailableError for an engine that is not
+    installed.
     """
     costs = cost_model(problem, arch, estimate(arch))
+    bits = max((tensor.bits for tensor in problem.inputs), default=problem.output.bits)
+    if engine != "native":
+        mapped = get_engine(engine).search(problem, arch, costs, objective, convention, time_limit_s)
+        found = _claimed(mapped, problem, arch, costs, objective, convention)
+        cost = cost_of_search(problem, arch, mapped.counts, costs, convention)
+        latency = latency_of(mapped.counts, arch, op_class, bits)
+        return MappedProblem(problem, arch, convention, found, mapped.counts, cost, latency)
     found = cached_search(
         problem,
         arch,
@@ -66,8 +79,30 @@ def map_problem(
     )
     counts = native.evaluate(problem, arch, found.mapping, convention)
     cost = cost_of_search(problem, arch, counts, costs, convention)
-    bits = max((tensor.bits for tensor in problem.inputs), default=problem.output.bits)
     return MappedProblem(problem, arch, convention, found, counts, cost, latency_of(counts, arch, op_class, bits))
+
+
+def _claimed(
+    mapped: MappedLayer,
+    problem: TensorProblem,
+    arch: ArchSpec,
+    costs: CostModel,
+    objective: Objective,
+    convention: Convention,
+) -> SearchResult:
+    """Another engine's mapping as a search result: its values by our costs, its bound by the gap it states. It does not
+    say how many mappings there are."""
+    values = [metric_value(metric, problem, arch, costs, mapped.counts, convention) for metric in objective.metrics]
+    return SearchResult(
+        mapping=mapped.mapping,
+        objective=objective,
+        value=values[0],
+        bound=values[0] * (1.0 - mapped.gap),
+        optimal=mapped.optimal,
+        evaluated=mapped.evaluated,
+        mapspace_size=0,
+        secondary=values[1] if len(values) > 1 else None,
+    )
 
 
 def mac_layer(graph: LayerGraph, name: str | None) -> Layer:
