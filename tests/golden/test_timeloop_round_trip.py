@@ -174,44 +174,6 @@ def _moving(directive: dict[str, Any]) -> tuple[list[str], list[str]]:
     )
 
 
-def _moving(directive: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """(factors above 1, their order) of a directive."""
-    factors = {part[0]: part[1:].removeprefix("=") for part in directive["factors"].split()}
-    return (
-        sorted(f"{dim}={bound}" for dim, bound in factors.items() if bound != "1"),
-        [dim for dim in directive["permutation"] if factors[dim] != "1"],
-    )
-
-
-@pytest.mark.parametrize("name", [name for name in _READ if not name.startswith("e_no_multicast")])
-def test_mapping_fields(name: str, tmp_path: Path) -> None:
-    case = _CASES[name]
-    given = read_timeloop(timeloop_files.write(case, tmp_path))
-    arch, mapping = given.arch, given.need_mapping()
-    directives = mapping_yaml(layout(arch, given.need_problem(), mapping), mapping)
-    written = parse_yaml(dump({"mapping": directives}), "written").plain["mapping"]
-    kinds = {(d["target"], d["type"]): d for d in written}
-    assert len(kinds) == len(written)
-    for directive in case["mapping"]:
-        kind = "bypass" if directive["type"] == "datatype" else directive["type"]
-        mine = kinds[directive["target"], kind]
-        if kind == "bypass":
-            assert set(directive.get("bypass", ())) <= set(mine["bypass"])
-            assert set(directive.get("keep", ())) <= set(mine["keep"])
-            continue
-        (factors, order), (own_factors, own_order) = _moving(directive), _moving(mine)
-        assert own_factors == factors
-        assert sorted(mine["permutation"]) == sorted(case["dims"])
-        if kind == "spatial":
-            along_x = set(order) & set(directive["permutation"][: directive["split"]])
-            assert set(mine["permutation"][: mine["split"]]) == along_x
-            assert set(mine.get("no_reuse", ())) == set(directive.get("no_reuse", ()))
-        else:
-            assert own_order == order
-    memories = [node.name for node in arch.nodes if isinstance(node, Memory)]
-    assert {d["target"] for d in written if d["type"] == "temporal"} >= set(memories)
-
-
 def _check_directives(case: dict[str, Any], given: TimeloopInput) -> None:
     """Every directive that Timeloop was given is written as it was, up to the place of loops of bound 1."""
     arch, mapping = given.arch, given.need_mapping()
