@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import isclose
 
 from energysim.arch.sourced import Sourced
 from energysim.arch.spec import ArchSpec, Efficiency
@@ -36,8 +37,12 @@ def energy_swings(variant: StoredVariant, energies: ActionEnergies, bits: int) -
     together."""
     grouped: dict[tuple[str, Sourced], tuple[list[str], str, EnergyPj]] = {}
     for key, energy in variant.by_action.items():
+        if not energy.value:
+            continue
         component, _, action = key.rpartition(".")
         constant, unit = _energy_constant(component, action, energies, bits)
+        if not _same_range(constant, energy):
+            constant, unit = _range_of(energy), "x nominal"
         actions, unit, sum_pj = grouped.get((component, constant), ([], unit, EnergyPj(0.0, 0.0, 0.0)))
         grouped[component, constant] = [*actions, action], unit, sum_pj + energy
     whole = variant.energy.value
@@ -53,6 +58,18 @@ def energy_swings(variant: StoredVariant, energies: ActionEnergies, bits: int) -
         for (component, constant), (actions, unit, pj) in grouped.items()
     )
     return _widest_first(swings)
+
+
+def _same_range(constant: Sourced, energy: EnergyPj) -> bool:
+    """Whether the energy's interval is the constant's: its layers may have different word widths, and so constants."""
+    return isclose(energy.low * constant.value, energy.value * constant.low, rel_tol=1e-6) and isclose(
+        energy.high * constant.value, energy.value * constant.high, rel_tol=1e-6
+    )
+
+
+def _range_of(energy: EnergyPj) -> Sourced:
+    source = "several constants: layers of different word widths"
+    return Sourced(1.0, energy.low / energy.value, energy.high / energy.value, source)
 
 
 def _energy_constant(component: str, action: str, energies: ActionEnergies, bits: int) -> tuple[Sourced, str]:

@@ -81,6 +81,9 @@ def read_result(path: str | Path, arch: str | Path | None = None) -> StoredResul
         raise SpecError(what, where=where, hint="simulate again with this version")
     try:
         variants = tuple(_variant(variant) for variant in data["variants"])
+        if any(word == "--ert" or word.startswith("--ert=") for word in data.get("command") or []):
+            what = "the energies of this result come from an ERT, not from its device's constants"
+            raise SpecError(what, where=where, hint="simulate without --ert to explain the device's own")
         name, sha256 = str(data["arch"]["name"]), str(data["arch"]["sha256"])
         spec = _same_arch(name, sha256, arch, data.get("command") or [], where)
         workload, bits = str(data["workload"]["name"]), int(data["workload"]["bits"])
