@@ -10,8 +10,8 @@ from energysim.cli.sizes import parse_buffer, parse_tile
 
 
 @click.command(context_settings={"show_default": True})
-@click.argument("workload")
-@click.option("--arch", "-a", required=True, help="A device by name (`energysim arch list`) or a YAML path.")
+@click.argument("workload", metavar="WORKLOAD|chips")
+@click.option("--arch", "-a", help="A device by name (`energysim arch list`) or a YAML path.")
 @click.option("--engines", default="native,timeloop", help="The native engine and those that it is compared with.")
 @click.option("--variant", default="layerwise", help="Whose mappings: plain, layerwise, tiled, buffered, full, all...")
 @click.option("--tile", metavar="N|ROWSxCOLS", help="Tile of the ofmap plane (tiled, full).")
@@ -32,9 +32,10 @@ from energysim.cli.sizes import parse_buffer, parse_tile
 @click.option("--estimator", default="table", help="Where energies per action come from.")
 @click.option("--time-limit", type=click.FloatRange(min=0), help="Seconds of native search per distinct layer.")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the comparison as JSON.")
+@click.option("--out", metavar="DIR", help="With chips: write validation.md and its figures there.")
 def validate(
     workload: str,
-    arch: str,
+    arch: str | None,
     engines: str,
     variant: str,
     tile: str | None,
@@ -48,16 +49,27 @@ def validate(
     estimator: str,
     time_limit: float | None,
     json_file: str | None,
+    out: str | None,
 ) -> None:
     """The same mappings through several engines: every count that differs, with the documented reason.
 
     The mappings are those that `energysim simulate` finds natively. Exit code 1 when a difference has no documented
     reason (docs/engines.md).
 
+    With `chips` for the workload: predictions beside published chips and boards (docs/validation.md).
+
     \b
     energysim validate lightweight_cnn --arch eyeriss --engines native,timeloop
     energysim validate resnet18 --arch simple3 --variant tiled --tile 16 --json differences.json
+    energysim validate chips --out docs
     """
+    if workload == "chips":
+        from energysim.cli.chips import validate_chips
+
+        validate_chips(out)
+        return
+    if arch is None:
+        raise click.UsageError("a workload is compared on a device: --arch NAME (`energysim arch list`)")
     rows_columns = None if tile is None else parse_tile(tile)
     buffer_bytes, buffer_channels = (None, None) if buffer_size is None else parse_buffer(buffer_size)
     others = _others(engines)

@@ -15,7 +15,7 @@ from energysim.validation.published import WORD_BITS, MeasuredLayer, eyeriss_lay
 from energysim.validation.row_stationary import active_pes, mapping_of
 from energysim.validation.run_length import coded_share
 
-_DRAM, _GLB = "DRAM", "GLB"
+DRAM, _GLB = "DRAM", "GLB"
 _GATED = frozenset({("FILTER_SPAD", "weights"), ("PSUM_SPAD", "ofmap")})
 """What a PE leaves still where the ifmap word is zero, besides its multiplier (JSSC 2017, section VI-B)."""
 
@@ -65,22 +65,39 @@ def _predict(
     mapping = mapping_of(layer.problem, arch, layer.passes)
     counts = evaluate(layer.problem, arch, mapping)
     cost = cost_of_mapping(layer.problem, arch, mapping, counts, energies)
-    dram = {tensor.name: _words(counts, _DRAM, tensor.name) * WORD_BITS / 8 for tensor in layer.problem.tensors}
-    # The read that drains a finished psum to DRAM is no access in Timeloop's meaning; the chip's counter sees it.
-    drained = _words(counts, _DRAM, "ofmap")
-    glb = (_words(counts, _GLB, "ifmap") + _words(counts, _GLB, "ofmap") + drained) * WORD_BITS / 8
+    dram = dram_bytes(counts)
     slowest = max([("compute", counts.compute_cycles), *counts.level_cycles], key=lambda pair: pair[1])
-    chip_pj = cost.compute_pj + sum(item.energy_pj for item in cost.accesses if item.access.level != _DRAM)
+    pj = chip_pj(cost)
     return Prediction(
         active_pes=active_pes(layer.passes, layer.problem.bounds["R"]),
-        glb_bytes=glb,
+        glb_bytes=glb_bytes(counts),
         dram_bytes=sum(dram.values()),
         coded_dram_bytes=_coded(dram, layer, following, first=first),
         latency_s=counts.cycles / arch.clock_hz,
         bottleneck=slowest[0],
-        energy_j=chip_pj * 1e-12,
-        gated_energy_j=None if layer.zeros is None else (chip_pj - layer.zeros * _gated_pj(cost)) * 1e-12,
+        energy_j=pj * 1e-12,
+        gated_energy_j=None if layer.zeros is None else (pj - layer.zeros * _gated_pj(cost)) * 1e-12,
     )
+
+
+def dram_bytes(counts: Counts) -> dict[str, float]:
+    """Bytes of each tensor over the DRAM's port."""
+    tensors = {access.tensor for access in counts.accesses}
+    return {name: _words(counts, DRAM, name) * WORD_BITS / 8 for name in sorted(tensors)}
+
+
+def glb_bytes(counts: Counts) -> float:
+    """Bytes over the global buffer's ports, as the chip counts them.
+
+    The read that drains a finished psum to DRAM is no access in Timeloop's meaning; here it counts.
+    """
+    words = _words(counts, _GLB, "ifmap") + _words(counts, _GLB, "ofmap") + _words(counts, DRAM, "ofmap")
+    return words * WORD_BITS / 8
+
+
+def chip_pj(cost: MappedCost) -> float:
+    """Dynamic energy of everything but the DRAM."""
+    return cost.compute_pj + sum(item.energy_pj for item in cost.accesses if item.access.level != DRAM)
 
 
 def _coded(

@@ -1,0 +1,62 @@
+"""The Markdown of the comparisons: sums, errors and verdicts are those of the values handed in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from energysim.report.chip_plots import eyeriss_figure, save
+from energysim.report.chips import defines_verdict, error, eyeriss_energy, eyeriss_traffic, markdown_table
+from energysim.schedule.values import Overlap
+from energysim.validation.chip_energy import fit_chip_energy
+from energysim.validation.defines import FusedPoint
+from energysim.validation.eyeriss import compare_eyeriss
+
+ALEXNET = compare_eyeriss("alexnet")
+
+
+def _point(side: int, overlap: Overlap, theirs_j: float, energy_j: float) -> FusedPoint:
+    return FusedPoint((side, side), overlap, theirs_j, energy_j, 1.0, 1.0, 1.0, 1.0)
+
+
+def test_error_is_signed_and_relative() -> None:
+    assert error(1.1, 1.0) == "+10.0 %"
+    assert error(0.5, 1.0) == "-50.0 %"
+
+
+def test_the_last_row_is_the_sum() -> None:
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in eyeriss_traffic(ALEXNET).splitlines()]
+    assert rows[0][3] == "GLB MB measured"
+    assert len({len(row) for row in rows}) == 1
+    assert float(rows[-1][3]) == pytest.approx(sum(float(row[3]) for row in rows[2:-1]), abs=0.01)
+    assert float(rows[-1][10]) == pytest.approx(sum(x.predicted.latency_s for x in ALEXNET) * 1e3, abs=0.06)
+
+
+def test_left_out_errors_stand_beside_the_layers_that_were_fitted() -> None:
+    fit = fit_chip_energy(ALEXNET)
+    table = eyeriss_energy(ALEXNET, fit, fitted=True)
+    for layer, left_out in zip(ALEXNET, fit.left_out, strict=True):
+        (row,) = re.findall(rf"^\| {layer.measured.name} .*$", table, flags=re.MULTILINE)
+        assert row.endswith(f"{100 * left_out:+.1f} % |")
+    assert "left out" not in eyeriss_energy(ALEXNET, fit, fitted=False)
+
+
+def test_verdict_names_both_best_tiles() -> None:
+    cached = [_point(1, Overlap.CACHE, 3e-6, 9e-6), _point(4, Overlap.CACHE, 2e-6, 4e-6)]
+    recomputed = [_point(1, Overlap.RECOMPUTE, 5e-6, 1e-5), _point(4, Overlap.RECOMPUTE, 6e-6, 5e-6)]
+    verdict = defines_verdict([*cached, *recomputed])
+    assert "`cache`: the same tile is best (4 uJ; 2 uJ there)" in verdict
+    assert "`recompute`: 4 x 4 here, 1 x 1 there" in verdict
+
+
+def test_a_table_is_one_line_per_row() -> None:
+    assert markdown_table(["a", "b"], [["1", "2"]]) == "| a | b |\n|---|---:|\n| 1 | 2 |"
+
+
+def test_the_figure_carries_its_command(tmp_path: Path) -> None:
+    save(eyeriss_figure(ALEXNET, ALEXNET, fit_chip_energy(ALEXNET)), tmp_path / "chips.png", "energysim validate chips")
+    written = (tmp_path / "chips.png").read_bytes()
+    assert written.startswith(b"\x89PNG")
+    assert b"energysim validate chips" in written
