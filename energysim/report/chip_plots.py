@@ -63,6 +63,8 @@ def _square(panel: Axes, what: str) -> None:
     low = min(panel.get_xlim()[0], panel.get_ylim()[0])
     high = max(panel.get_xlim()[1], panel.get_ylim()[1])
     panel.plot([low, high], [low, high], "-", color="0.4", linewidth=0.8)
-    panel.fill_between([low, high], [0.85 * low, 0.85 * high], [1.15 * low, 1.15 * high], color="0.9", zorder=0)
+    panel.fill_between(
+        [low, high], [0.85 * low, 0.85 * high], [1.15 * low, 1.15 * high], color="0.9", zorder=0, label="within 15 %"
+    )
     panel.set(xlim=(low, high), ylim=(low, high), xlabel="measured", ylabel="predicted", title=what)
     panel.legend(frameon=False)
