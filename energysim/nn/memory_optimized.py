@@ -44,7 +44,11 @@ class MemoryOptimizedConv2d(nn.Conv2d):
     tile, the leading half, with the odd one, from the later). ``buffer_size``: how many of the ofmap's channels stay on
     chip for the next layer, the first ones; that changes where words live (:meth:`traffic`), never their values.
 
-    Raises TileError for a tile below 1, a negative buffer, or an overlap outside 0 ... what the window needs.
+    Compiled, exported or traced, the exact form is one plain convolution. What ``nn.Conv2d`` refuses is refused in its
+    words.
+
+    Raises TileError for a tile below 1, a negative buffer, an overlap outside 0 ... what the window needs, or a size
+    that is no whole number.
     """
 
     def __init__(
@@ -65,14 +69,14 @@ class MemoryOptimizedConv2d(nn.Conv2d):
         if isinstance(padding, str):
             raise TileError(f"padding {padding!r} is given by name", hint="a number, or one for rows and columns")
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)
-        self.tile_size = _pair(tile_size)
+        self.tile_size = _pair("tile_size", tile_size)
         self.buffer_size = buffer_size
         needed = self.needed_overlap
-        self.overlap = needed if overlap is None else _pair(overlap)
+        self.overlap = needed if overlap is None else _pair("overlap", overlap)
         if min(self.tile_size) < 1:
             raise TileError(f"tile_size {tile_size} is no tile", hint="1 or more rows and columns")
-        if buffer_size < 0:
-            raise TileError(f"buffer_size {buffer_size} is negative", hint="0 or more channels")
+        if not _is_count(buffer_size) or buffer_size < 0:
+            raise TileError(f"buffer_size {buffer_size!r} is no number of channels", hint="0 or more")
         if any(not 0 <= share <= most for share, most in zip(self.overlap, needed, strict=True)):
             raise TileError(
                 f"overlap {overlap} of a convolution whose neighbouring tiles share {needed[0]} rows and "
@@ -95,9 +99,11 @@ class MemoryOptimizedConv2d(nn.Conv2d):
         return self.overlap == self.needed_overlap
 
     def forward(self, input: Tensor) -> Tensor:
-        # The name is nn.Conv2d's. An exported or traced graph shows one convolution: tiles are the schedule's matter.
-        if self.is_exact and torch.compiler.is_exporting():
+        # The name is nn.Conv2d's. A captured graph shows one convolution: tiles are the schedule's matter.
+        if self.is_exact and (torch.compiler.is_compiling() or isinstance(input, torch.fx.Proxy)):
             return super().forward(input)
+        if input.dim() not in (3, 4) or input.shape[-3] != self.in_channels:
+            return super().forward(input)  # which says what is wrong
         batched = input if input.dim() == 4 else input.unsqueeze(0)
         result = self._tiled(batched)
         return result if input.dim() == 4 else result.squeeze(0)
@@ -105,6 +111,8 @@ class MemoryOptimizedConv2d(nn.Conv2d):
     def _tiled(self, ifmap: Tensor) -> Tensor:
         """All tiles as one batch: each is cut out with its halo, and the convolution pads nothing itself."""
         rows, columns = self._axes(ifmap.shape[-2], ifmap.shape[-1])
+        if min(rows.size_out, columns.size_out) < 1:
+            return super().forward(ifmap)  # which says that the kernel is larger than the plane
         tall, wide = (min(tile, axis.size_out) for tile, axis in zip(self.tile_size, (rows, columns), strict=True))
         down, across = -(-rows.size_out // tall), -(-columns.size_out // wide)
         if down == across == 1:
@@ -180,8 +188,15 @@ class MemoryOptimizedConv2d(nn.Conv2d):
         return f"{plain}, tile_size={self.tile_size}, buffer_size={self.buffer_size}{share}"
 
 
-def _pair(setting: int | tuple[int, int]) -> tuple[int, int]:
-    return (setting, setting) if isinstance(setting, int) else (setting[0], setting[1])
+def _pair(name: str, setting: int | tuple[int, int]) -> tuple[int, int]:
+    pair = setting if isinstance(setting, tuple | list) else (setting, setting)
+    if len(pair) != 2 or not all(_is_count(item) for item in pair):
+        raise TileError(f"{name} {setting!r} is no size", hint="a whole number, or one for rows and one for columns")
+    return pair[0], pair[1]
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _framing(axis: AxisMap, tile: int, count: int) -> tuple[int, int, int, int]:

@@ -81,6 +81,31 @@ class Oddities(nn.Module):
         return self.head(large.amax((2, 3)))
 
 
+class Borders(nn.Module):
+    """Even kernels padded on one side, dilation and strides that differ by axis, grouped transposed convolutions, a
+    map concatenated with itself and read by several layers, averages that count padding, windows cut by ceil_mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.even = nn.Conv2d(3, 4, (2, 4), padding="same")
+        self.wide = nn.Conv2d(4, 6, (1, 7), stride=(1, 2), padding=(0, 3))
+        self.atrous = nn.Conv2d(6, 6, (3, 2), padding=(2, 1), dilation=(2, 3), groups=3)
+        self.deep = nn.Conv2d(6, 12, 3, stride=(2, 1), padding=(1, 0), groups=6)
+        self.up = nn.ConvTranspose2d(
+            24, 6, (3, 4), stride=(2, 3), padding=(1, 0), output_padding=(1, 2), groups=3, dilation=(1, 2)
+        )
+        self.maximum = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.mean = nn.AvgPool2d((3, 2), (2, 1), padding=(1, 1), count_include_pad=True, ceil_mode=True)
+        self.quarter = nn.AvgPool2d(3, 1, 1, divisor_override=4)
+        self.skipping = nn.MaxPool2d(1, 3)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        deep = self.deep(self.atrous(self.wide(torch.relu(self.even(images)))))
+        up = self.up(torch.cat([deep, deep], 1))
+        both = torch.cat([up, self.quarter(up)], 1)
+        return self.maximum(both), self.mean(both), both + both, self.skipping(both)
+
+
 class Attention(nn.Module):
     """Fused attention over picked rows, with and without a mask: layers that are parts of one operator."""
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -79,6 +83,52 @@ def test_gradients_are_those_of_the_plain_convolution() -> None:
     assert torch.equal(conv.bias.grad, plain.bias.grad)
 
 
+@pytest.mark.parametrize("overlap", [None, (1, 0)])
+def test_autograd_agrees_with_finite_differences(overlap: tuple[int, int] | None) -> None:
+    conv = MemoryOptimizedConv2d(2, 3, bias=True, tile_size=(3, 4), overlap=overlap).double()
+    images = torch.randn(1, 2, 7, 6, dtype=torch.double, requires_grad=True)
+
+    def run(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = torch.func.functional_call(conv, {"weight": weight, "bias": bias}, (images,))
+        return made
+
+    assert conv.bias is not None
+    parameters = (conv.weight.detach().requires_grad_(), conv.bias.detach().requires_grad_())
+    assert torch.autograd.gradcheck(run, (images, *parameters))
+
+
+@pytest.mark.parametrize("overlap", [None, 1])
+def test_copies_and_exports_are_the_same_convolution(overlap: int | None) -> None:
+    conv = MemoryOptimizedConv2d(3, 5, tile_size=4, buffer_size=2, overlap=overlap).double()
+    _twin(conv)
+    images = _integers(1, 3, 9, 10)
+    for other in (copy.deepcopy(conv), pickle.loads(pickle.dumps(conv))):
+        assert (other.tile_size, other.buffer_size, other.overlap) == ((4, 4), 2, conv.overlap)
+        assert torch.equal(other(images), conv(images))
+    exported = torch.export.export(conv, (images,))
+    assert torch.equal(exported.module()(images), conv(images))
+
+
+def test_the_error_grows_as_the_overlap_shrinks() -> None:
+    torch.manual_seed(0)
+    exact = MemoryOptimizedConv2d(4, 4, 5, padding=2, tile_size=6)
+    images = torch.randn(2, 4, 30, 30)
+    errors = []
+    for overlap in range(4, -1, -1):
+        conv = MemoryOptimizedConv2d(4, 4, 5, padding=2, tile_size=6, overlap=overlap)
+        conv.load_state_dict(exact.state_dict())
+        errors.append((conv(images) - exact(images)).pow(2).mean().item())
+    assert errors[0] == 0.0 and all(a < b for a, b in pairwise(errors))
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 9, 9), (1, 3, 0, 9), (3, 9)])
+def test_an_input_that_a_convolution_refuses_is_refused(shape: tuple[int, ...]) -> None:
+    plain, conv = nn.Conv2d(3, 5, 3, padding=0), MemoryOptimizedConv2d(3, 5, padding=0, tile_size=2)
+    for layer in (plain, conv):
+        with pytest.raises(RuntimeError):
+            layer(torch.zeros(shape))
+
+
 def test_an_image_without_batch_axis() -> None:
     conv = MemoryOptimizedConv2d(3, 5, tile_size=4).double()
     plain = _twin(conv)
@@ -123,6 +173,8 @@ def test_the_layer_graph_shows_one_convolution() -> None:
     tiled = trace(MemoryOptimizedConv2d(3, 8, tile_size=4), (torch.zeros(1, 3, 16, 16),))
     plain = trace(nn.Conv2d(3, 8, 3, padding=1, bias=False), (torch.zeros(1, 3, 16, 16),))
     assert [layer.problem for layer in tiled.layers] == [layer.problem for layer in plain.layers]
+    symbolic = torch.fx.symbolic_trace(MemoryOptimizedConv2d(3, 8, tile_size=4))
+    assert [node.op for node in symbolic.graph.nodes].count("call_function") == 1
 
 
 @pytest.mark.parametrize(
@@ -133,6 +185,9 @@ def test_the_layer_graph_shows_one_convolution() -> None:
         ({"overlap": 3}, "overlap 3"),
         ({"overlap": (2, -1)}, "overlap (2, -1)"),
         ({"padding": "same"}, "padding 'same'"),
+        ({"tile_size": 2.5}, "tile_size 2.5"),
+        ({"tile_size": (2, 3, 4)}, "tile_size (2, 3, 4)"),
+        ({"buffer_size": 1.5}, "buffer_size 1.5"),
     ],
 )
 def test_bad_settings_are_named(settings: dict[str, object], word: str) -> None:

@@ -35,8 +35,9 @@ _NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "unet": (nets.UNet, (2, 3, 24, 20)),
     "fsrcnn": (nets.Fsrcnn, (1, 1, 24, 31)),
     "oddities": (nets.Oddities, (2, 4, 24, 39)),
+    "borders": (nets.Borders, (1, 3, 13, 11)),
 }
-_EXAMPLES = {"lightweight_cnn": 25, "unet": 20, "fsrcnn": 15, "oddities": 40}
+_EXAMPLES = {"lightweight_cnn": 25, "unet": 20, "fsrcnn": 15, "oddities": 40, "borders": 15}
 
 
 @functools.cache

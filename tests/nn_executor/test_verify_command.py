@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,20 @@ def test_mappings_of_layers_that_run_alone(tmp_path: Path) -> None:
     assert sum(stack["mapped"] for stack in variant["stacks"]) == 6
 
 
+def test_the_optimal_schedule_is_executed_with_its_mappings() -> None:
+    arguments = ("lightweight_cnn", "--arch", "meta_proto_df", "--objective", "dram", "--input", "1x3x8x8")
+    code, text = _run(*arguments)
+    assert code == 0
+    for variant in ("plain", "layerwise", "tiled", "buffered", "full", "optimal"):
+        (line,) = [line for line in text.splitlines() if f" {variant} " in line]
+        assert "equal" in line and "as scheduled" in line
+
+
+def test_optimal_needs_a_device() -> None:
+    code, text = _run("lightweight_cnn", "--variant", "optimal")
+    assert code == 2 and "--arch" in text
+
+
 def test_float32_uses_the_models_own_weights() -> None:
     code, text = _run("lightweight_cnn", "--variant", "tiled", "--dtype", "float32")
     assert code == 0 and "allowed 1e-04" in text
@@ -69,7 +84,8 @@ def test_a_difference_is_explained_and_fails(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(scheduled, "plan_stack", wrong)
     code, text = _run("lightweight_cnn", "--variant", "tiled", "--tile", "3")
     assert code == 1
-    assert "stacks differ" in text and "words loaded of images" in text
+    assert "stacks differ" in text
+    assert re.search(r"layer features\.0\.0: words loaded of images: [\d,]+ executed, [\d,]+ scheduled", text)
 
 
 @pytest.mark.parametrize(
