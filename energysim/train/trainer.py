@@ -158,9 +158,11 @@ class Trainer:
             validation_accuracy=accuracy,
             seconds=place.seconds + time.perf_counter() - began,
         )
+        validated = self.state.model
         record = self._hooked(record)
         self.state.history.append(record)
-        self._keep_best(record)
+        if self.state.model is validated:  # else the accuracy is that of a network which a hook has replaced
+            self._keep_best(record)
         if self.learner.average is not None and self._averaging() is not None:
             self.learner.average.update_parameters(self.state.model)
         place.next_epoch()
