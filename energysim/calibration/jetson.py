@@ -2,7 +2,9 @@
 
 Predictions are simulations: layerwise, FP16, batch 1, mappings of least energy-delay product (TensorRT picks kernels
 by latency; on these nine networks the mappings of least latency are as fast to 0.2 %). TensorRT fuses pooling and
-elementwise layers and may use Winograd's algorithm for 3 x 3 kernels; the simulation does neither.
+elementwise layers and may use Winograd's algorithm for 3 x 3 kernels; the simulation does neither. The Nano's shipped
+convolution efficiency was taken from two rows of this table, so its errors as shipped are no blind prediction; those
+of a half by a fit to the other half are.
 
 Cost of ``jetson_nano_validation``: the search of nine networks' layers, about 25 s of one core; about 10 s (tracing)
 where the search cache has them.

@@ -33,8 +33,9 @@ class Row:
     @property
     def name(self) -> str:
         """What was measured, in one word for tables and messages."""
+        workload = self.workload.rpartition("/")[2] if ".py:" in self.workload else self.workload
         details = [f"x{self.batch}" if self.batch not in (None, 1) else "", self.input or ""]
-        return " ".join(filter(None, (self.workload, *details, "" if self.bits is None else f"{self.bits}b")))
+        return " ".join(filter(None, (workload, *details, "" if self.bits is None else f"{self.bits}b")))
 
 
 def read_measurements(path: str | Path) -> tuple[Row, ...]:

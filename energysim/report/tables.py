@@ -34,7 +34,7 @@ def variant_table(result: SimulationResult) -> Table:
     table = Table(title=title, title_style="bold", title_justify="left", header_style="bold", pad_edge=False)
     for name in ("variant", "tile", "buffer"):
         table.add_column(name, no_wrap=True)
-    for name in ("energy", "low .. high", "latency", "DRAM traffic", "x floor", "MACs executed", "stacks"):
+    for name in ("energy", "low .. high", "latency", "low .. high", "DRAM traffic", "x floor", "MACs executed", "stacks"):
         table.add_column(name, justify="right", no_wrap=True)
     for variant in result.variants:
         table.add_row(
@@ -44,6 +44,7 @@ def variant_table(result: SimulationResult) -> Table:
             format_energy(variant.energy.value),
             f"{format_energy(variant.energy.low)} .. {format_energy(variant.energy.high)}",
             format_time(variant.latency_s),
+            " .. ".join(map(format_time, variant.latency_interval_s)),
             format_bytes(variant.dram_bytes),
             f"{variant.dram_bytes / variant.dram_floor_bytes:.2f}",
             f"{variant.macs_executed:,}",
