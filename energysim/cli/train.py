@@ -94,7 +94,7 @@ def _session(
     workloads: tuple[str, ...], experiment: Experiment | None, name: str | None, options: dict[str, Any]
 ) -> Session:
     """The experiment, if any, with what the command line says instead."""
-    from energysim.train.recipe import Recipe, load_recipe
+    from energysim.train.recipe import Entry, Recipe, load_recipe
     from energysim.train.session import Session
 
     recipe_name = options["recipe"] or name or "quick"
@@ -106,12 +106,17 @@ def _session(
     recipe = _changed(recipe, options)
     data = options["data"] or (experiment.data if experiment else "digits")
     seeds = options["seeds"] or (experiment.seeds if experiment else 1)
-    chosen = workloads or (experiment.workloads if experiment else ())
-    if not chosen:
+    listed = experiment.workloads if experiment else ()
+    if workloads:
+        own_epochs = {entry.workload: entry.epochs for entry in listed}
+        listed = tuple(Entry(workload=item, epochs=own_epochs.get(item)) for item in dict.fromkeys(workloads))
+    if not listed:
         raise click.UsageError(f"the experiment {name!r} names no workloads; name one on the command line")
+    if options["epochs"] is not None or options["recipe"] is not None:
+        listed = tuple(Entry(workload=entry.workload) for entry in listed)
     label = data.replace("imagefolder:", "").strip("/").replace("/", "_")
     return Session(
-        workloads=tuple(dict.fromkeys(chosen)),
+        workloads=listed,
         recipe=recipe,
         recipe_name=Path(recipe_name).stem,
         data=data,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from energysim.errors import did_you_mean
 from energysim.spec_files import SpecFile, SpecModel, find_spec, list_specs, load_yaml, validate_model
@@ -184,16 +184,28 @@ def _shared(stages: tuple[Stage, ...], epochs: int) -> tuple[Stage, ...]:
     return tuple(kept)
 
 
+class Entry(SpecModel):
+    """A workload of an experiment; ``epochs`` instead of the recipe's (large networks in a quick experiment)."""
+
+    workload: str
+    epochs: int | None = Field(default=None, ge=1)
+
+
+def _entry(value: object) -> object:
+    return {"workload": value} if isinstance(value, str) else value
+
+
 class Experiment(SpecModel):
     """A file of ``experiments/``: which workloads are trained on which data set with which recipe and how often.
 
-    ``data``: see ``open_data``. ``seeds``: 0, 1, ... ``seeds - 1``. ``arch``: the device whose energy stands beside the
-    accuracy. ``recipe``: the recipe itself, or the name of the experiment that has it.
+    ``workloads``: names, or mappings of ``workload`` and ``epochs``. ``data``: see ``open_data``. ``seeds``: 0, 1, ...
+    ``seeds - 1``. ``arch``: the device whose energy stands beside the accuracy. ``recipe``: the recipe itself, or the name
+    of the experiment that has it.
     """
 
     recipe: Recipe | str
     description: str = ""
-    workloads: tuple[str, ...] = ()
+    workloads: tuple[Annotated[Entry, BeforeValidator(_entry)], ...] = ()
     data: str = "digits"
     seeds: int = Field(default=1, ge=1)
     arch: str | None = None

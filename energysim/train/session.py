@@ -12,7 +12,7 @@ from energysim.train.dual import fit_dual, is_dual
 from energysim.train.hooks import Hook
 from energysim.train.loop import fit
 from energysim.train.models import about_run, fitted_workload, load_trained
-from energysim.train.recipe import Recipe
+from energysim.train.recipe import Entry, Recipe
 from energysim.train.result import RunResult
 from energysim.train.summary import DeviceCost, ModelSummary, device_cost, summarize
 
@@ -27,7 +27,7 @@ class Session:
     """``out``: one directory per workload with one per seed in it. ``limit_batches``: a dry run of so many steps per
     epoch; ``arch``: the device whose cost stands beside the accuracy; ``make_hooks``: hooks, fresh for every run."""
 
-    workloads: tuple[str, ...]
+    workloads: tuple[Entry | str, ...]
     recipe: Recipe
     recipe_name: str
     data: str
@@ -58,8 +58,15 @@ class Session:
             )
         return self._opened[seed]
 
-    def directory(self, workload: str, seed: int) -> Path:
-        return self.out / _as_file_name(workload) / f"seed{seed}"
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(_entry(item) for item in self.workloads)
+
+    def recipe_of(self, entry: Entry) -> Recipe:
+        return self.recipe if entry.epochs is None else self.recipe.with_epochs(entry.epochs)
+
+    def directory(self, workload: Entry | str, seed: int) -> Path:
+        return self.out / _as_file_name(_entry(workload).workload) / f"seed{seed}"
 
 
 def run_session(
@@ -74,35 +81,36 @@ def run_session(
     ``open_data``, ``fitted_workload`` and ``fit`` raise.
     """
     first = session.opened(session.seeds[0])
-    built = {spec: fitted_workload(spec, first) for spec in session.workloads}
-    for workload in built.values():
+    built = [(entry, fitted_workload(entry.workload, first)) for entry in session.entries]
+    for _, workload in built:
         workload.model()
-    for spec, workload in built.items():
+    for entry, workload in built:
         results = []
         for seed in session.seeds:
             data = session.opened(seed)
             options: dict[str, Any] = {
                 "resume": session.resume,
                 "hooks": session.make_hooks(),
-                "about": about_run(spec, workload, data, session.recipe_name),
+                "about": about_run(entry.workload, workload, data, session.recipe_name),
                 "progress": progress(f"{workload.name} seed {seed}"),
                 "warn": warn,
             }
             assert workload.build is not None
-            results.append(_one(workload.build, session, data, session.directory(spec, seed), seed, fabric, options))
+            recipe, directory = session.recipe_of(entry), session.directory(entry, seed)
+            results.append(_one(workload.build, recipe, data, directory, seed, fabric, options))
         yield tuple(results)
 
 
 def _one(
-    factory: Any, session: Session, data: Data, directory: Path, seed: int, fabric: Fabric, options: dict[str, Any]
+    factory: Any, recipe: Recipe, data: Data, directory: Path, seed: int, fabric: Fabric, options: dict[str, Any]
 ) -> RunResult:
-    def run(model_factory: Any, recipe: Recipe, run_dir: Path, **more: Any) -> RunResult:
-        return fit(model_factory, recipe, data, run_dir, seed, fabric=fabric, **more)
+    def run(model_factory: Any, part: Recipe, run_dir: Path, **more: Any) -> RunResult:
+        return fit(model_factory, part, data, run_dir, seed, fabric=fabric, **more)
 
-    if is_dual(factory, session.recipe):
-        result: RunResult = fit_dual(run, factory, session.recipe, directory, **options)
+    if is_dual(factory, recipe):
+        result: RunResult = fit_dual(run, factory, recipe, directory, **options)
         return result
-    return run(factory, session.recipe, directory, **options)
+    return run(factory, recipe, directory, **options)
 
 
 def summary_of(results: Sequence[RunResult], arch: str | None) -> ModelSummary:
@@ -113,6 +121,10 @@ def summary_of(results: Sequence[RunResult], arch: str | None) -> ModelSummary:
 def cost_of(run_dir: Path, arch: str) -> DeviceCost:
     """Cost on a device of the network that a finished run left: pruned and quantized where the run did that."""
     return device_cost(load_trained(run_dir).traceable(), arch)
+
+
+def _entry(workload: Entry | str) -> Entry:
+    return Entry(workload=workload) if isinstance(workload, str) else workload
 
 
 def _as_file_name(workload: str) -> str:
