@@ -94,7 +94,7 @@ def _session(
     workloads: tuple[str, ...], experiment: Experiment | None, name: str | None, options: dict[str, Any]
 ) -> Session:
     """The experiment, if any, with what the command line says instead."""
-    from energysim.train.recipe import Entry, Recipe, load_recipe
+    from energysim.train.recipe import Recipe, load_recipe
     from energysim.train.session import Session
 
     recipe_name = options["recipe"] or name or "quick"
@@ -107,16 +107,16 @@ def _session(
     data = options["data"] or (experiment.data if experiment else "digits")
     seeds = options["seeds"] or (experiment.seeds if experiment else 1)
     listed = experiment.workloads if experiment else ()
-    if workloads:
-        own_epochs = {entry.workload: entry.epochs for entry in listed}
-        listed = tuple(Entry(workload=item, epochs=own_epochs.get(item)) for item in dict.fromkeys(workloads))
-    if not listed:
+    own_epochs = {entry.workload: entry.epochs for entry in listed if entry.epochs is not None}
+    chosen = dict.fromkeys(workloads or (entry.workload for entry in listed))
+    if not chosen:
         raise click.UsageError(f"the experiment {name!r} names no workloads; name one on the command line")
     if options["epochs"] is not None or options["recipe"] is not None:
-        listed = tuple(Entry(workload=entry.workload) for entry in listed)
+        own_epochs = {}
     label = data.replace("imagefolder:", "").strip("/").replace("/", "_")
     return Session(
-        workloads=listed,
+        workloads=tuple(chosen),
+        epochs_of=own_epochs,
         recipe=recipe,
         recipe_name=Path(recipe_name).stem,
         data=data,

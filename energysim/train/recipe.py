@@ -199,8 +199,8 @@ class Experiment(SpecModel):
     """A file of ``experiments/``: which workloads are trained on which data set with which recipe and how often.
 
     ``workloads``: names, or mappings of ``workload`` and ``epochs``. ``data``: see ``open_data``. ``seeds``: 0, 1, ...
-    ``seeds - 1``. ``arch``: the device whose energy stands beside the accuracy. ``recipe``: the recipe itself, or the name
-    of the experiment that has it.
+    ``seeds - 1``. ``arch``: the device whose energy stands beside the accuracy. ``recipe``: the recipe, or the name of
+    the experiment that has it.
     """
 
     recipe: Recipe | str

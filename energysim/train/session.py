@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from energysim.train.dual import fit_dual, is_dual
 from energysim.train.hooks import Hook
 from energysim.train.loop import fit
 from energysim.train.models import about_run, fitted_workload, load_trained
-from energysim.train.recipe import Entry, Recipe
+from energysim.train.recipe import Recipe
 from energysim.train.result import RunResult
 from energysim.train.summary import DeviceCost, ModelSummary, device_cost, summarize
 
@@ -25,9 +25,10 @@ MakeHooks = Callable[[], Sequence[Hook]]
 @dataclass(frozen=True)
 class Session:
     """``out``: one directory per workload with one per seed in it. ``limit_batches``: a dry run of so many steps per
-    epoch; ``arch``: the device whose cost stands beside the accuracy; ``make_hooks``: hooks, fresh for every run."""
+    epoch; ``arch``: the device whose cost stands beside the accuracy; ``make_hooks``: hooks, fresh for every run; ``epochs_of``:
+    workloads with epochs of their own."""
 
-    workloads: tuple[Entry | str, ...]
+    workloads: tuple[str, ...]
     recipe: Recipe
     recipe_name: str
     data: str
@@ -41,6 +42,7 @@ class Session:
     resume: bool = True
     arch: str | None = None
     make_hooks: MakeHooks = tuple
+    epochs_of: Mapping[str, int] = field(default_factory=dict)
     _opened: dict[int, Data] = field(default_factory=dict, compare=False, repr=False)
 
     def opened(self, seed: int) -> Data:
@@ -58,15 +60,12 @@ class Session:
             )
         return self._opened[seed]
 
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        return tuple(_entry(item) for item in self.workloads)
+    def recipe_of(self, workload: str) -> Recipe:
+        epochs = self.epochs_of.get(workload)
+        return self.recipe if epochs is None else self.recipe.with_epochs(epochs)
 
-    def recipe_of(self, entry: Entry) -> Recipe:
-        return self.recipe if entry.epochs is None else self.recipe.with_epochs(entry.epochs)
-
-    def directory(self, workload: Entry | str, seed: int) -> Path:
-        return self.out / _as_file_name(_entry(workload).workload) / f"seed{seed}"
+    def directory(self, workload: str, seed: int) -> Path:
+        return self.out / _as_file_name(workload) / f"seed{seed}"
 
 
 def run_session(
@@ -81,22 +80,22 @@ def run_session(
     ``open_data``, ``fitted_workload`` and ``fit`` raise.
     """
     first = session.opened(session.seeds[0])
-    built = [(entry, fitted_workload(entry.workload, first)) for entry in session.entries]
+    built = [(spec, fitted_workload(spec, first)) for spec in session.workloads]
     for _, workload in built:
         workload.model()
-    for entry, workload in built:
+    for spec, workload in built:
         results = []
         for seed in session.seeds:
             data = session.opened(seed)
             options: dict[str, Any] = {
                 "resume": session.resume,
                 "hooks": session.make_hooks(),
-                "about": about_run(entry.workload, workload, data, session.recipe_name),
+                "about": about_run(spec, workload, data, session.recipe_name),
                 "progress": progress(f"{workload.name} seed {seed}"),
                 "warn": warn,
             }
             assert workload.build is not None
-            recipe, directory = session.recipe_of(entry), session.directory(entry, seed)
+            recipe, directory = session.recipe_of(spec), session.directory(spec, seed)
             results.append(_one(workload.build, recipe, data, directory, seed, fabric, options))
         yield tuple(results)
 
@@ -121,10 +120,6 @@ def summary_of(results: Sequence[RunResult], arch: str | None) -> ModelSummary:
 def cost_of(run_dir: Path, arch: str) -> DeviceCost:
     """Cost on a device of the network that a finished run left: pruned and quantized where the run did that."""
     return device_cost(load_trained(run_dir).traceable(), arch)
-
-
-def _entry(workload: Entry | str) -> Entry:
-    return Entry(workload=workload) if isinstance(workload, str) else workload
 
 
 def _as_file_name(workload: str) -> str:
