@@ -34,7 +34,8 @@ def variant_table(result: SimulationResult) -> Table:
     table = Table(title=title, title_style="bold", title_justify="left", header_style="bold", pad_edge=False)
     for name in ("variant", "tile", "buffer"):
         table.add_column(name, no_wrap=True)
-    for name in ("energy", "low .. high", "latency", "low .. high", "DRAM traffic", "x floor", "MACs executed", "stacks"):
+    span = "low .. high"
+    for name in ("energy", span, "latency", span, "DRAM traffic", "x floor", "MACs executed", "stacks"):
         table.add_column(name, justify="right", no_wrap=True)
     for variant in result.variants:
         table.add_row(
