@@ -30,6 +30,7 @@ import click
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path), help="Directory of the runs.  [default: runs/compress-...]"
 )
+@click.option("--teacher-epochs", type=click.IntRange(min=1), help="Instead of the recipe's, for the teacher.")
 @click.option("--limit-batches", type=click.IntRange(min=1), help="A dry run: so many batches per epoch.")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the table as JSON.")
 @click.option("--markdown", "markdown_file", metavar="FILE|-", help="Write the table as Markdown.")
@@ -52,7 +53,7 @@ def compress(workload: str, methods: str, json_file: str | None, markdown_file: 
 
     settings = Settings(
         methods=METHODS if methods == "all" else tuple(part.strip() for part in methods.split(",")),
-        **{key: options[key] for key in ("ratio", "sparsity", "every", "bits", "teacher")},
+        **{key: options[key] for key in ("ratio", "sparsity", "every", "bits", "teacher", "teacher_epochs")},
     )
     rows = _run(workload, settings, options)
     sheet = compression_sheet(rows, workload, options["data"])

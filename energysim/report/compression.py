@@ -56,7 +56,7 @@ def overlap_sheet(points: Sequence[OverlapPoint], title: str, bits: int, images:
     )
     headings = ("tile", "overlap", "top-1 %", "points", "answers changed %", "logits off by", f"MB at {bits} bits")
     notes = (
-        f"{images} test images; overlap: ifmap rows and columns that neighbouring tiles share, if a layer needs as many",
+        f"{images} test images; overlap: ifmap rows and columns that neighbouring tiles share, if a layer needs them",
         "MB: all convolutions of one image, weights once, every ifmap tile with its halo, every ofmap, no buffering",
     )
     return Sheet(title, headings, rows, notes)
