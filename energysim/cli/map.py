@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from energysim.mapping.dataflow import DATAFLOWS, with_dataflow
+
 if TYPE_CHECKING:
     from energysim.arch.spec import ArchSpec
     from energysim.graph.problem import TensorProblem
@@ -33,6 +35,7 @@ _YAML = (".yaml", ".yml")
 @click.option(
     "--imperfect", is_flag=True, help="Loops need not divide their dimension: remainders are counted exactly."
 )
+@click.option("--dataflow", type=click.Choice(DATAFLOWS), help="Maps no other way than this (docs/mapper.md).")
 @click.option("--time-limit", type=click.FloatRange(min=0), help="Seconds of search; says the gap where it strikes.")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON.")
 @click.option("--svg", "svg_file", metavar="FILE|-", help="Draw the loop nest and its tiles as a picture.")
@@ -47,6 +50,7 @@ def map_command(
     input_shape: str | None,
     batch: int | None,
     imperfect: bool,
+    dataflow: str | None,
     time_limit: float | None,
     json_file: str | None,
     svg_file: str | None,
@@ -75,6 +79,7 @@ def map_command(
     goal = Objective.parse(objective)
     timeloop = _are_timeloop(what)
     of_workload = {"--layer": layer, "--arch": arch, "--bits": bits, "--input": input_shape, "--batch": batch}
+    of_workload["--dataflow"] = dataflow
     if timeloop:
         for option, value in of_workload.items():
             if value is not None:
@@ -85,6 +90,7 @@ def map_command(
         if arch is None:
             raise click.UsageError("a workload needs --arch, a device by name (`energysim arch list`) or a YAML path")
         problem, device, op_class, title = _from_workload(what[0], layer, arch, bits, input_shape, batch)
+        device = device if dataflow is None else with_dataflow(device, dataflow)
     chosen = convention or ("timeloop" if timeloop or engine == "timeloop" else "exact")
     with progress_bar("searching") as bar:
 

@@ -7,6 +7,7 @@ import sys
 import click
 
 from energysim.cli.sizes import parse_buffer, parse_tile
+from energysim.mapping.dataflow import DATAFLOWS, with_dataflow
 
 
 @click.command(context_settings={"show_default": True})
@@ -39,6 +40,10 @@ from energysim.cli.sizes import parse_buffer, parse_tile
 @click.option("--estimator", default="table", help="Energies per action: table, hwcomponents or accelergy.")
 @click.option("--ert", multiple=True, metavar="FILE", help="An energy reference table: its energies win.")
 @click.option("--art", multiple=True, metavar="FILE", help="An area reference table.")
+@click.option(
+    "--imperfect", is_flag=True, help="Loops need not divide their dimension: remainders are counted exactly."
+)
+@click.option("--dataflow", type=click.Choice(DATAFLOWS), help="Maps no other way than this (docs/mapper.md).")
 @click.option("--time-limit", type=click.FloatRange(min=0), help="Seconds of search per distinct layer.")
 @click.option("--layers", default="40", help="Show so many of the costliest layers, or 'all'.")
 @click.option("--occupancy", metavar="FILE.svg|-", help="Draw what is on chip when, as SVG or (-) as text.")
@@ -59,6 +64,8 @@ def simulate(
     estimator: str,
     ert: tuple[str, ...],
     art: tuple[str, ...],
+    imperfect: bool,
+    dataflow: str | None,
     time_limit: float | None,
     layers: str,
     occupancy: str | None,
@@ -86,13 +93,15 @@ def simulate(
 
     from rich.console import Console
 
+    from energysim.arch.loader import load_arch
     from energysim.cli.output import progress_bar, write_text
     from energysim.simulation import simulate as run
 
+    device = arch if dataflow is None else with_dataflow(load_arch(arch), dataflow)
     with progress_bar("mapping") as progress:
         result = run(
             workload,
-            arch,
+            device,
             input=input_shape,
             batch=batch,
             bits=bits,
@@ -107,6 +116,7 @@ def simulate(
             estimator=estimator,
             ert=ert,
             art=art,
+            imperfect=imperfect,
             time_limit_s=time_limit,
             progress=progress,
         )

@@ -15,13 +15,17 @@ from energysim.mapping.search import Objective
 
 @dataclass(frozen=True, slots=True)
 class MappedLayer:
-    """The mapping found, its counts, and the proof: ``optimal``, or the relative ``gap`` to a lower bound."""
+    """The mapping found, its counts, and the proof: ``optimal``, or the relative ``gap`` to a lower bound.
+
+    ``interrupted``: Ctrl-C ended the search before that.
+    """
 
     mapping: Mapping
     counts: Counts
     optimal: bool
     gap: float
     evaluated: int
+    interrupted: bool = False
 
 
 class Engine(Protocol):

@@ -12,7 +12,7 @@ from energysim.engines import native
 from energysim.engines.differences import Difference, Measured
 from energysim.engines.protocol import Engine, MappedLayer
 from energysim.engines.search_cache import cached_search
-from energysim.errors import NotFoundError, did_you_mean
+from energysim.errors import NotFoundError, UnavailableError, did_you_mean
 from energysim.graph.problem import TensorProblem
 from energysim.mapping.cost_model import CostModel
 from energysim.mapping.counts import Convention, Counts
@@ -21,7 +21,15 @@ from energysim.mapping.search import Objective
 
 
 class NativeEngine:
-    """Our own search (remembered on disk) and counts: the default, needs nothing else."""
+    """Our own search (remembered on disk) and counts: the default, needs nothing else.
+
+    ``imperfect``: loops need not divide their dimension. Once the user interrupts a search, the further ones of the
+    same engine stop at their first good mapping: the whole answer is what could be found by then.
+    """
+
+    def __init__(self, imperfect: bool = False) -> None:
+        self.imperfect = imperfect
+        self.interrupted = False
 
     name = "native"
     convention = Convention.EXACT
@@ -40,10 +48,17 @@ class NativeEngine:
         time_limit_s: float | None = None,
     ) -> MappedLayer:
         found = cached_search(
-            problem, arch, costs, objective=objective, convention=convention, time_limit_s=time_limit_s
+            problem,
+            arch,
+            costs,
+            objective=objective,
+            convention=convention,
+            imperfect=self.imperfect,
+            time_limit_s=0.0 if self.interrupted else time_limit_s,
         )
+        self.interrupted = self.interrupted or found.interrupted
         counts = native.evaluate(problem, arch, found.mapping, convention)
-        return MappedLayer(found.mapping, counts, found.optimal, found.gap, found.evaluated)
+        return MappedLayer(found.mapping, counts, found.optimal, found.gap, found.evaluated, found.interrupted)
 
 
 def _timeloop() -> Engine:
@@ -56,12 +71,20 @@ _ENGINES: dict[str, Callable[[], Engine]] = {"native": NativeEngine, "timeloop":
 ENGINES = tuple(_ENGINES)
 
 
-def get_engine(name: str) -> Engine:
-    """Raises NotFoundError for an unknown name, UnavailableError for an engine that is not installed."""
+def get_engine(name: str, imperfect: bool = False) -> Engine:
+    """``imperfect``: loops need not divide their dimension, which only the native engine offers.
+
+    Raises NotFoundError for an unknown name, UnavailableError for an engine that is not installed or that maps with
+    perfect factors only.
+    """
     if name not in _ENGINES:
         hint = did_you_mean(name, _ENGINES) or f"engines: {', '.join(_ENGINES)}"
         raise NotFoundError(f"unknown engine {name!r}", hint=hint)
-    return _ENGINES[name]()
+    if not imperfect:
+        return _ENGINES[name]()
+    if name != "native":
+        raise UnavailableError(f"imperfect factors belong to the native engine, not to {name!r}")
+    return NativeEngine(imperfect=True)
 
 
 class Check(Protocol):

@@ -85,7 +85,7 @@ def cached_search(
     found = ask()
     if found.optimal:
         _store(proven, found)
-    elif time_limit_s is not None and time.perf_counter() - started >= time_limit_s:
+    elif time_limit_s is not None and not found.interrupted and time.perf_counter() - started >= time_limit_s:
         _store(limited, found)
     return found
 

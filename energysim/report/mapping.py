@@ -66,6 +66,7 @@ def mapped_data(mapped: MappedProblem) -> dict[str, Any]:
     return mapping_data(mapped.problem, mapped.arch, mapped.mapping, mapped.counts, mapped.cost) | {
         "optimal": found.optimal,
         "gap": found.gap,
+        "interrupted": found.interrupted,
         "objective": str(found.objective),
         "value": found.value,
         "bound": found.bound,
@@ -118,6 +119,8 @@ def proof_text(mapped: MappedProblem) -> str:
     metrics = zip(found.objective.metrics, (found.value, found.secondary), strict=False)
     values = ", then ".join(f"{metric} {value:.6g} {_UNITS[metric]}" for metric, value in metrics)
     proof = "optimal" if found.optimal else f"not proven: the optimum is at most {found.gap:.2%} lower"
+    if found.interrupted:
+        proof = f"interrupted, {proof}"
     if not found.mapspace_size:  # another engine's search, which counts nothing
         return f"{values}: {proof}"
     return f"{values}: {proof} ({found.mapspace_size:.4g} mappings in the space, {found.evaluated:,} evaluated)"

@@ -45,6 +45,7 @@ def simulate(
     estimator: str = "table",
     ert: Sequence[str | Path] = (),
     art: Sequence[str | Path] = (),
+    imperfect: bool = False,
     time_limit_s: float | None = None,
     progress: Progress | None = None,
 ) -> SimulationResult:
@@ -55,14 +56,14 @@ def simulate(
     them to, else the device's). ``variant``: plain, layerwise,
     tiled, buffered, full, optimal, or all; ``tile`` (rows, columns), ``buffer_bytes`` or ``buffer_channels``, and
     ``overlap`` (recompute, cache_columns, cache) say how. ``convention``: None for the engine's own (native: exact,
-    timeloop: timeloop). ``ert``, ``art``: files in Accelergy's format whose energies and areas win. ``time_limit_s``
-    bounds the search of each distinct problem; where it strikes, the layer says its gap. Raises EnergySimError on bad
-    input.
+    timeloop: timeloop). ``imperfect``: loops need not divide their dimension (native engine only). ``ert``, ``art``:
+    files in Accelergy's format whose energies and areas win. ``time_limit_s`` bounds the search of each distinct
+    problem; where it strikes, the layer says its gap. Raises EnergySimError on bad input.
     """
     tables = read_tables(ert, art)
     spec = stating(arch if isinstance(arch, ArchSpec) else load_arch(str(arch)), tables)
     energies = estimate(spec, estimator)
-    runner = get_engine(engine)
+    runner = get_engine(engine, imperfect)
     request = Request.checked(variant, tile, buffer_bytes, buffer_channels, Overlap(overlap))
     workload, graph = _graph_of(model, input, batch)
     graph, width = with_widths(graph, spec, bits, variant)

@@ -22,6 +22,7 @@ from energysim.mapping.evaluate import evaluate
 from energysim.mapping.nest import Loop, Mapping
 from energysim.mapping.search.hierarchy import hierarchies
 from energysim.mapping.search.space import divisors
+from energysim.mapping.search.walk import Clock
 
 ENUMERATE_UP_TO = 20_000
 """Mapspaces of at most this many mappings are enumerated: some seconds."""
@@ -73,29 +74,32 @@ def climb(
     start: Mapping,
     map_perfectly: Map,
     value: Value,
-    stop: Callable[[], bool],
+    clock: Clock,
 ) -> Mapping:
-    """Round up one dimension after the other as long as the true problem gains. Deterministic."""
+    """Round up one dimension after the other as long as the true problem gains. Deterministic; Ctrl-C ends it."""
     best, best_value = start, value(evaluate(problem, arch, start, convention))
     sizes: dict[str, int] = {}
     improved = True
-    while improved and not stop():
-        improved = False
-        for dim, bound in problem.dims:
-            for size in candidates(bound):
-                if size == sizes.get(dim) or stop():
-                    continue
-                mapping = map_perfectly(rounded(problem, {**sizes, dim: size}))
-                if mapping is None:
-                    continue
-                mapping = cut(mapping, problem)
-                try:
-                    found = value(evaluate(problem, arch, mapping, convention))
-                except MappingError:
-                    continue
-                if found < best_value:
-                    best, best_value, improved = mapping, found, True
-                    sizes[dim] = size
+    try:
+        while improved and not clock.over():
+            improved = False
+            for dim, bound in problem.dims:
+                for size in candidates(bound):
+                    if size == sizes.get(dim) or clock.over():
+                        continue
+                    mapping = map_perfectly(rounded(problem, {**sizes, dim: size}))
+                    if mapping is None:
+                        continue
+                    mapping = cut(mapping, problem)
+                    try:
+                        found = value(evaluate(problem, arch, mapping, convention))
+                    except MappingError:
+                        continue
+                    if found < best_value:
+                        best, best_value, improved = mapping, found, True
+                        sizes[dim] = size
+    except KeyboardInterrupt:
+        clock.interrupted = True
     return best
 
 

@@ -15,8 +15,9 @@ class SearchResult:
 
     ``value``: the objective of the mapping as `evaluate` counts it (pJ, cycles, pJ x cycles or bytes);
     ``secondary``: of the second metric of a pair. ``bound``: no mapping is better; ``gap`` = (value - bound) / value.
-    ``optimal``: the gap is closed. ``evaluated``: partial mappings whose cost was computed. ``mapspace_size``: complete
-    mappings that the search covers (loop orders counted by what they reuse).
+    ``optimal``: the gap is closed. ``interrupted``: Ctrl-C ended the search before that. ``evaluated``: partial
+    mappings whose cost was computed. ``mapspace_size``: complete mappings that the search covers (loop orders counted
+    by what they reuse).
     """
 
     mapping: Mapping
@@ -27,6 +28,7 @@ class SearchResult:
     evaluated: int
     mapspace_size: float
     secondary: float | None = None
+    interrupted: bool = False
 
     @property
     def gap(self) -> float:

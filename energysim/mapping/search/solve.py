@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -92,6 +94,7 @@ def search(
         evaluated=clock.evaluated,
         mapspace_size=answer.covered,
         secondary=values[1] if len(values) > 1 else None,
+        interrupted=clock.interrupted and not all(closed),
     )
 
 
@@ -131,6 +134,8 @@ def _perfect(
     covered = mapspace_size(setting, prepared)
     if task.objective.secondary is None:
         return _Answer(found.mapping, (found.bound,), covered)
+    if clock.interrupted:
+        return _Answer(found.mapping, (found.bound, 0.0), covered)
     goal = _goal(problem, task, setting.components, found.value)
     again = _Search(setting, prepared, goal, clock, progress, quick).run()
     return _Answer(again.mapping or found.mapping, (found.bound, again.bound), covered)
@@ -154,29 +159,44 @@ def _imperfect(problem: TensorProblem, task: _Task, clock: Clock, progress: Repo
         start.mapping,
         map_perfectly,
         lambda counts: task.values(problem, counts),
-        clock.over,
+        clock,
     )
-    setting = _setting(problem, task)
-    floor = floor_value(setting, _goal(problem, task, setting.components))
-    bounds = (floor,) if task.objective.secondary is None else (floor, 0.0)
-    return _Answer(mapping, bounds, start.covered)
+    return _Answer(mapping, _floors(problem, task), start.covered)
 
 
 def _enumerated(problem: TensorProblem, task: _Task, clock: Clock) -> _Answer:
     best: tuple[tuple[float, ...], Mapping] | None = None
     covered = 0
-    for mapping in enumerate_all(problem, task.arch):
-        try:
-            values = task.values(problem, evaluate(problem, task.arch, mapping, task.convention))
-        except MappingError:
-            continue
-        covered += 1
-        if best is None or values < best[0]:
-            best = values, mapping
+    try:
+        for mapping in enumerate_all(problem, task.arch):
+            try:
+                values = task.values(problem, evaluate(problem, task.arch, mapping, task.convention))
+            except MappingError:
+                continue
+            covered += 1
+            if best is None or values < best[0]:
+                best = values, mapping
+            if clock.over():
+                break
+        else:
+            clock.evaluated += covered
+            if best is None:
+                raise infeasible(_setting(problem, task))
+            return _Answer(best[1], best[0], float(covered))
+    except KeyboardInterrupt:
+        if best is None:
+            raise
+        clock.interrupted = True
     clock.evaluated += covered
-    if best is None:
-        raise infeasible(_setting(problem, task))
-    return _Answer(best[1], best[0], float(covered))
+    assert best is not None
+    return _Answer(best[1], _floors(problem, task), float(count_all(problem, task.arch, ENUMERATE_UP_TO)))
+
+
+def _floors(problem: TensorProblem, task: _Task) -> tuple[float, ...]:
+    """What no mapping is below, perfect or not."""
+    setting = _setting(problem, task)
+    floor = floor_value(setting, _goal(problem, task, setting.components))
+    return (floor,) if task.objective.secondary is None else (floor, 0.0)
 
 
 @dataclass
@@ -204,6 +224,7 @@ class _Search:
         except KeyboardInterrupt:
             if self.best.mapping is None:
                 raise
+            self.clock.interrupted = True
         for index, root in enumerate(roots):
             if estimated(self.setting, self.prepared[index].hierarchy):
                 self.open_[index] = root
@@ -218,10 +239,12 @@ class _Search:
     def _stopped(self) -> bool:
         return self.best.mapping is not None and self.clock.over()
 
-    def _walk(self, index: int, beam: int | None, below: float = np.inf) -> float:
+    def _walk(
+        self, index: int, beam: int | None, below: float = np.inf, tick: Callable[[], None] | None = None
+    ) -> float:
         """The least value of a hierarchy that is less than ``below`` and than the best known, if there is one."""
         limit = min(self.best.value, below)
-        walk = walk_hierarchy(self.setting, self.prepared[index], self.goal, limit, self.clock, beam)
+        walk = walk_hierarchy(self.setting, self.prepared[index], self.goal, limit, self.clock, beam, tick)
         if walk.mapping is not None and walk.value < self.best.value:
             self.best = walk
         self.open_[index] = max(self.open_[index], min(walk.bound, limit))
@@ -241,9 +264,13 @@ class _Search:
 
     def _finish(self, order: list[int]) -> None:
         for done, index in enumerate(order):
-            if self.progress is not None:
-                value = None if self.best.mapping is None else self.best.value
-                bound = min([self.best.value, *self.open_.values()])
-                self.progress(Progress(done, len(order), value, bound, self.clock.evaluated))
+            tick = partial(self._tell, done)
+            tick()
             if self.open_[index] < self.best.value and not self._stopped():
-                self._walk(index, None)
+                self._walk(index, None, tick=tick)
+
+    def _tell(self, done: int) -> None:
+        if self.progress is not None:
+            value = None if self.best.mapping is None else self.best.value
+            bound = min([self.best.value, *self.open_.values()])
+            self.progress(Progress(done, len(self.prepared), value, bound, self.clock.evaluated))

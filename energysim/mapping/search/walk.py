@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,13 +35,14 @@ _START_ROWS = 1 << 12
 
 @dataclass
 class Clock:
-    """When to stop, and what was done so far."""
+    """When to stop, and what was done so far. ``interrupted``: the user asked for what is known by now."""
 
     deadline: float | None
     evaluated: int = 0
+    interrupted: bool = False
 
     def over(self) -> bool:
-        return self.deadline is not None and time.perf_counter() >= self.deadline
+        return self.interrupted or (self.deadline is not None and time.perf_counter() >= self.deadline)
 
 
 @dataclass
@@ -54,9 +56,18 @@ class Walk:
 
 
 def walk_hierarchy(
-    setting: Setting, prepared: Prepared, goal: Goal, best: float, clock: Clock, beam: int | None = None
+    setting: Setting,
+    prepared: Prepared,
+    goal: Goal,
+    best: float,
+    clock: Clock,
+    beam: int | None = None,
+    tick: Callable[[], None] | None = None,
 ) -> Walk:
-    """The best mapping of a hierarchy below ``best``; ``beam`` keeps only so many labels per node (a quick answer)."""
+    """The best mapping of a hierarchy below ``best``; ``beam`` keeps only so many labels per node (a quick answer).
+
+    ``tick`` is called now and then, for progress.
+    """
     result = Walk()
     floats, ints, bounds = _root(setting, goal)
     work = scratch(floats.shape[1], goal.components, len(setting.space.dims))
@@ -76,6 +87,8 @@ def walk_hierarchy(
             if best < np.inf and clock.over():
                 result.bound = min(result.bound, float(bounds[chunk[0]]))
                 break
+            if tick is not None:
+                tick()
             done = 0
             while done < len(chunk):
                 done, used, best, counted = expand(
