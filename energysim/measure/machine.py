@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from datetime import UTC, datetime
@@ -36,7 +37,9 @@ def prepare(model: nn.Module, inputs: tuple[Any, ...], device: str, bits: int = 
     if bits == 16 and where.type == "cpu":
         raise EnergySimError("half precision is measured on GPUs only", hint="--bits 32 on --device cpu")
     try:
-        model = model.eval().to(where)
+        with contextlib.suppress(NotImplementedError):  # an exported program is what it was exported as
+            model.eval()
+        model = model.to(where)
         placed = tuple(item.to(where) for item in inputs)
         if bits == 16:
             model = model.half()
