@@ -31,16 +31,28 @@ def write_text(text: str, target: str) -> None:
 
 def check_directory(directory: Path, marker: str, force: bool) -> None:
     """Raises EnergySimError unless ``directory`` may be written: it is new or empty, or, with ``force``, an earlier
-    result, which the file ``marker`` in it tells."""
-    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
-        return
+    result, which ``marker``, a JSON file with the key ``energysim``, tells."""
+    try:
+        if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
+            return
+    except OSError as error:
+        raise EnergySimError(f"cannot read {str(directory)!r}: {error.strerror}") from error
     if not directory.is_dir():
         raise EnergySimError(f"{str(directory)!r} is a file", hint="the name of a directory is right here")
-    earlier = (directory / marker).is_file()
-    if not earlier:
+    if not _is_ours(directory / marker):
         raise EnergySimError(f"{str(directory)!r} holds other files", hint="a new or an empty directory is right here")
     if not force:
         raise EnergySimError(f"{str(directory)!r} holds an earlier result", hint="--force replaces it")
+
+
+def _is_ours(marker: Path) -> bool:
+    import json
+
+    try:
+        content = json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and "energysim" in content
 
 
 def write_directory(

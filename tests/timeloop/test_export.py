@@ -128,10 +128,10 @@ def test_an_earlier_export_is_replaced_only_when_told_and_other_files_never(laye
     assert _index(target)["variant"] == "plain" and not (target / "1_conv1" / "model").exists()
     other = tmp_path / "other"
     other.mkdir()
-    (other / "thesis.tex").write_text("")
+    (other / "index.json").write_text('{"pages": []}')
     kept = _export(layers, other, "--force")
     assert isinstance(kept.exception, EnergySimError) and "holds other files" in str(kept.exception)
-    assert [path.name for path in other.iterdir()] == ["thesis.tex"]
+    assert [path.name for path in other.iterdir()] == ["index.json"]
     file = _export(layers, layers)
     assert isinstance(file.exception, EnergySimError) and "is a file" in str(file.exception)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
