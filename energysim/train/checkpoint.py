@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +66,26 @@ class RunFiles:
         """Remove what an earlier run left here (its TensorBoard files stay)."""
         for file in (self.coming, self.last, self.previous, self.final, self.metrics, self.result):
             file.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(files: RunFiles) -> Iterator[None]:
+    """The run's directory, for this process alone; the system lets go of it when the process ends, however it ends.
+
+    Raises CheckpointError where another process trains there, or the directory cannot be made.
+    """
+    try:
+        files.directory.mkdir(parents=True, exist_ok=True)
+        stream = (files.directory / ".lock").open("w")
+    except OSError as error:
+        raise CheckpointError(f"cannot write into {str(files.directory)!r}: {error.strerror}") from None
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            what = f"another process is training in {str(files.directory)!r}"
+            raise CheckpointError(what, hint="wait for it, or another --out") from None
+        yield
 
 
 def write_whole(path: Path, content: bytes) -> None:

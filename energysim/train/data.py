@@ -100,8 +100,13 @@ class Data:
         return self._loader(_Batches(split.images, places, _plain_transform(self, mirrored)))
 
     def _loader(self, batches: _Batches) -> DataLoader[Batch]:
-        loader: DataLoader[Batch] = DataLoader(batches, batch_size=None, num_workers=self.workers, collate_fn=_as_it_is)
-        return loader
+        return DataLoader(
+            batches,
+            batch_size=None,
+            num_workers=self.workers,
+            collate_fn=_as_it_is,
+            generator=torch.Generator(),  # else it would draw from the global one
+        )
 
 
 def open_data(

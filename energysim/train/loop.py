@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from energysim.train.checkpoint import RunFiles, newest
+from energysim.train.checkpoint import RunFiles, held, newest
 from energysim.train.data import Data
 from energysim.train.hooks import Hook
 from energysim.train.interrupt import stop_request
@@ -48,21 +49,23 @@ def fit(
     "arguments", ...). ``fabric``: devices and precision (default: the first GPU, else the CPU).
 
     Raises:
-        CheckpointError: a checkpoint cannot be written, is damaged beyond the one before it, or is another run's.
+        CheckpointError: a checkpoint cannot be written, is damaged beyond the one before it, or is another run's; or
+            another process trains in ``run_dir``.
         TrainingError: the loss is not finite; the model's output does not fit the data set.
         Interrupted: Ctrl-C or SIGTERM; the checkpoint is written.
     """
     files = RunFiles(Path(run_dir))
     run = Run(recipe, data, files, seed, fabric or make_fabric(recipe), tuple(hooks), dict(about or {}))
-    if not resume and run.fabric.is_global_zero:
-        files.start_over()
-    run.fabric.barrier()
-    found = newest(files) if resume else None
-    if found is not None:
-        check_same_run(run, found)
-        if found.warning and warn:
-            warn(found.warning)
-        if found.content["place"]["finished"] and files.result.exists():
-            return read_result(files.result)
-    with seeded(seed, "run"), stop_request() as stop:
-        return Trainer(run, model_factory, found.content if found else None).train(stop, progress)
+    with held(files) if run.fabric.is_global_zero else nullcontext():
+        if not resume and run.fabric.is_global_zero:
+            files.start_over()
+        run.fabric.barrier()
+        found = newest(files) if resume else None
+        if found is not None:
+            check_same_run(run, found)
+            if found.warning and warn:
+                warn(found.warning)
+            if found.content["place"]["finished"] and files.result.exists():
+                return read_result(files.result)
+        with seeded(seed, "run"), stop_request() as stop:
+            return Trainer(run, model_factory, found.content if found else None).train(stop, progress)

@@ -25,8 +25,8 @@ MakeHooks = Callable[[], Sequence[Hook]]
 @dataclass(frozen=True)
 class Session:
     """``out``: one directory per workload with one per seed in it. ``limit_batches``: a dry run of so many steps per
-    epoch; ``arch``: the device whose cost stands beside the accuracy; ``make_hooks``: hooks, fresh for every run; ``epochs_of``:
-    workloads with epochs of their own."""
+    epoch; ``arch``: the device whose cost stands beside the accuracy; ``make_hooks``: hooks, fresh for every run;
+    ``epochs_of``: workloads with epochs of their own."""
 
     workloads: tuple[str, ...]
     recipe: Recipe

@@ -15,7 +15,15 @@ import pytest
 import torch
 from torch import nn
 
-from energysim.train.checkpoint import CheckpointError, RunFiles, newest, read_checkpoint, write_checkpoint, write_last
+from energysim.train.checkpoint import (
+    CheckpointError,
+    RunFiles,
+    held,
+    newest,
+    read_checkpoint,
+    write_checkpoint,
+    write_last,
+)
 from energysim.train.data import Data, open_data
 from energysim.train.hooks import EpochRecord, Hook, TrainState
 from energysim.train.loop import Interrupted, TrainingError, fit
@@ -209,6 +217,13 @@ def test_a_full_disk_is_one_error_and_the_checkpoint_before_stays(tmp_path: Path
     assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]
 
 
+def test_two_processes_do_not_train_in_one_directory(data: Data, tmp_path: Path) -> None:
+    with held(RunFiles(tmp_path)), pytest.raises(CheckpointError, match="another process is training in"):
+        _fit(tmp_path, data)
+    with held(RunFiles(tmp_path)):
+        pass  # free again
+
+
 def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
     class Hostile:
         def __reduce__(self) -> tuple[Any, ...]:
@@ -272,4 +287,4 @@ def test_a_model_that_does_not_fit_is_told_before_training(
 ) -> None:
     with pytest.raises(TrainingError, match=message):
         fit(model, Recipe.model_validate(RECIPE), data, tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert [file.name for file in tmp_path.iterdir()] == [".lock"]
