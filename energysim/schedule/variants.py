@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from energysim.errors import EnergySimError, InfeasibleError, NotFoundError, did_you_mean
 from energysim.graph.layers import Layer, LayerGraph, LayerKind
 from energysim.schedule.buffering import largest_plane_bytes, retain
+from energysim.schedule.moments import need_bytes
 from energysim.schedule.plan import StackPlan, plan_stack
 from energysim.schedule.spatial import axis_maps
 from energysim.schedule.values import Overlap, Schedule, Stack
@@ -130,18 +131,24 @@ def _extend(graph: LayerGraph, current: StackPlan | None, layer: Layer, request:
     Weights stay where they fit. Where they do not, they are fetched for every tile, if that moves no more than ending
     the stack here would: the layer alone moves each of its words once at best.
     """
-    assert request.buffer_bytes is not None
     names = (layer.name,) if current is None else (*current.stack.layers, layer.name)
     stack = Stack(names, request.tile, request.overlap)
     plan = plan_stack(graph, stack)
-    if plan.need_bytes(request.bits) <= request.buffer_bytes:
+    if _fits(plan, request):
         return plan
     plan = plan_stack(graph, replace(stack, weights_resident=False))
-    if plan.need_bytes(request.bits) > request.buffer_bytes:
+    if not _fits(plan, request):
         return None
     alone = plan_stack(graph, Stack((layer.name,)))
     apart = alone.dram_words + (0 if current is None else current.dram_words)
     return plan if plan.dram_words <= apart else None
+
+
+def _fits(plan: StackPlan, request: _Request) -> bool:
+    assert request.buffer_bytes is not None
+    if plan.need_bytes(request.bits) <= request.buffer_bytes:
+        return True  # the bound of all tiles at once
+    return need_bytes(plan, request.bits) <= request.buffer_bytes
 
 
 _MAKERS: dict[str, Callable[[LayerGraph, _Request], Schedule]] = {

@@ -19,11 +19,12 @@ from energysim.graph.problem import Role
 from energysim.schedule.allocator import Allocation, allocate
 from energysim.schedule.buffering import retained_ranges
 from energysim.schedule.homes import Homes, capacity_bytes, homes
-from energysim.schedule.live import Content, LiveRange
+from energysim.schedule.live import Content, LiveRange, peak_bytes
+from energysim.schedule.moments import moments
 from energysim.schedule.plan import plan_stack
 from energysim.schedule.values import Schedule, Stack
 from energysim.simulation.result import SimulationResult
-from energysim.simulation.stacks import fits_on_chip
+from energysim.simulation.stacks import fits_on_chip, stack_fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,14 @@ class _Drawn:
 
     def _planned(self, stack: Stack) -> tuple[LiveRange, ...]:
         """Nothing where a single layer's tiles do not fit on chip and are mapped from DRAM."""
-        ranges = plan_stack(self._graph, stack).live_ranges(self._bits)
+        plan = plan_stack(self._graph, stack)
+        ranges = plan.live_ranges(self._bits)
         beside = sum(item.size_bytes for item in self._kept if self._meets(stack, item))
-        return ranges if fits_on_chip(ranges, self._place, self._whole, beside) else ()
+        if fits_on_chip(ranges, self._place, self._whole, beside):
+            return ranges
+        if stack_fits(plan, self._bits, self._place, self._whole, beside):
+            return max(moments(plan, self._bits), key=peak_bytes)
+        return ()
 
     def _mapped(self, layer: Layer, cost: LayerCost, memory: Memory, step: int) -> Iterator[LiveRange]:
         if layer.problem is None:

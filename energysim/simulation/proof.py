@@ -18,7 +18,7 @@ from energysim.schedule.plan import StackPlan, plan_stack
 from energysim.schedule.values import Schedule, Stack
 from energysim.simulation.schedules import KeptMaps
 from energysim.simulation.setting import Progress, Setting
-from energysim.simulation.stacks import fits_on_chip
+from energysim.simulation.stacks import stack_fits
 from energysim.simulation.variants import Request, run_variants
 
 
@@ -83,7 +83,7 @@ def _tiles(plan: StackPlan, setting: Setting, kept: KeptMaps) -> dict[str, TileM
     arch, outermost = whole_planes(setting.arch), 0
     if map_memory(setting.arch) is not None:
         place, reserved = homes(setting.arch), kept.bytes_during(plan.stack.layers)
-        if fits_on_chip(plan.live_ranges(setting.bits), place, kept.whole, reserved):
+        if stack_fits(plan, setting.bits, place, kept.whole, reserved):
             if place.weights is not None:
                 return {}
             arch, dram = place.arch, setting.arch.memories[0].name

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
-from energysim.arch.spec import ArchSpec, Memory
+from energysim.arch.spec import ArchSpec, Memory, Node
 from energysim.cost.model import cost_model
 from energysim.energy import ActionEnergies
 from energysim.engines.protocol import Engine, MappedLayer
@@ -18,10 +19,25 @@ from energysim.mapping.search import ENERGY, Metric, Objective
 Progress = Callable[[int, int, str], None]
 """(distinct problems mapped, to map, the layer that is mapped now)"""
 
+_REMEMBERED_SETTINGS = 16
+
+Key = tuple[TensorProblem, tuple[Node, ...], tuple[tuple[Role, float], ...]]
+
+
+@lru_cache(maxsize=_REMEMBERED_SETTINGS)
+def _proven(
+    engine: type[Engine], energies: ActionEnergies, clock_hz: float, objective: Objective, convention: Convention
+) -> dict[Key, MappedLayer]:
+    """The proven mappings that this process knows: points of a grid of tiles have most of their problems in common."""
+    return {}
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One device, word width, objective and engine. ``mapped`` remembers every search: equal work is done once."""
+    """One device, word width, objective and engine. ``mapped`` remembers every search: equal work is done once.
+
+    What is proven is also remembered from one simulation of the process to the next.
+    """
 
     arch: ArchSpec
     energies: ActionEnergies
@@ -30,7 +46,7 @@ class Setting:
     convention: Convention
     bits: int
     time_limit_s: float | None
-    mapped: dict[object, MappedLayer] = field(default_factory=dict, compare=False)
+    mapped: dict[Key, MappedLayer] = field(default_factory=dict, compare=False)
 
     def words_of(self, problem: TensorProblem) -> TensorProblem:
         """The problem with this simulation's word widths, where the network does not fix them."""
@@ -44,24 +60,32 @@ class Setting:
         ``off_chip``: for roles of which only a share of the words comes from DRAM, that share.
         """
         key = (problem, arch.nodes, off_chip)
-        if key not in self.mapped:
-            costs, objective = cost_model(problem, arch, self.energies), self.objective
-            if off_chip:
-                costs = _cheaper(costs, problem, dict(off_chip))
-            if off_chip and objective.primary is Metric.DRAM:
-                # The engine's DRAM bytes know no shares; as an energy of nothing but those bytes they have them.
-                costs, objective = _bytes_only(problem, arch, dict(off_chip)), ENERGY
-            try:
-                self.mapped[key] = self.engine.search(
-                    problem, arch, costs, objective, self.convention, self.time_limit_s
-                )
-            except InfeasibleError as error:
-                what = f"layer {name!r} cannot be mapped onto {arch.name!r}: {error.what}"
-                raise InfeasibleError(what, hint=error.hint) from error
-            except ProgramError as error:
-                what = f"layer {name!r} on {arch.name!r}: {error}"
-                raise ProgramError(what) from error
-        return self.mapped[key]
+        found = self.mapped.get(key)
+        if found is None:
+            proven = _proven(type(self.engine), self.energies, self.arch.clock_hz, self.objective, self.convention)
+            found = proven.get(key) or self._searched(problem, arch, name, off_chip)
+            self.mapped[key] = found
+            if found.optimal:
+                proven[key] = found
+        return found
+
+    def _searched(
+        self, problem: TensorProblem, arch: ArchSpec, name: str, off_chip: tuple[tuple[Role, float], ...]
+    ) -> MappedLayer:
+        costs, objective = cost_model(problem, arch, self.energies), self.objective
+        if off_chip:
+            costs = _cheaper(costs, problem, dict(off_chip))
+        if off_chip and objective.primary is Metric.DRAM:
+            # The engine's DRAM bytes know no shares; as an energy of nothing but those bytes they have them.
+            costs, objective = _bytes_only(problem, arch, dict(off_chip)), ENERGY
+        try:
+            return self.engine.search(problem, arch, costs, objective, self.convention, self.time_limit_s)
+        except InfeasibleError as error:
+            what = f"layer {name!r} cannot be mapped onto {arch.name!r}: {error.what}"
+            raise InfeasibleError(what, hint=error.hint) from error
+        except ProgramError as error:
+            what = f"layer {name!r} on {arch.name!r}: {error}"
+            raise ProgramError(what) from error
 
 
 def _bytes_only(problem: TensorProblem, arch: ArchSpec, share: dict[Role, float]) -> CostModel:

@@ -22,6 +22,7 @@ from energysim.mapping.counts import AccessCounts, Counts
 from energysim.mapping.render import loop_nest_text
 from energysim.schedule.homes import Homes, capacity_bytes, homes, map_memory, whole_planes
 from energysim.schedule.live import Content, LiveRange, peak_bytes
+from energysim.schedule.moments import moments, need_bytes
 from energysim.schedule.plan import LayerPlan, StackPlan, weight_words
 from energysim.simulation.layers import cost_of
 from energysim.simulation.setting import Setting
@@ -87,6 +88,15 @@ def fits_on_chip(
     return True
 
 
+def stack_fits(
+    plan: StackPlan, bits: int, place: Homes, staying: Set[str] = frozenset(), reserved_bytes: int = 0
+) -> bool:
+    """Whether every tile of a stack has room, with words of ``bits``; see :func:`fits_on_chip`."""
+    if fits_on_chip(plan.live_ranges(bits), place, staying, reserved_bytes):
+        return True  # the bound of all tiles at once
+    return all(fits_on_chip(ranges, place, staying, reserved_bytes) for ranges in moments(plan, bits))
+
+
 def stack_costs(
     plan: StackPlan,
     graph: LayerGraph,
@@ -101,12 +111,12 @@ def stack_costs(
     Raises InfeasibleError where a stack of several layers, or one beside what stays, does not fit.
     """
     home = map_memory(setting.arch)
-    if home is None or not fits_on_chip(plan.live_ranges(setting.bits), homes(setting.arch), staying, reserved_bytes):
+    if home is None or not stack_fits(plan, setting.bits, homes(setting.arch), staying, reserved_bytes):
         if len(plan.layers) == 1 and not reserved_bytes:
             return (_tiled_from_dram(plan, graph, setting, number),)
         raise InfeasibleError(
             f"the stack from {plan.stack.layers[0]!r} to {plan.stack.layers[-1]!r} needs "
-            f"{plan.need_bytes(setting.bits):,} bytes on chip and does not fit in {setting.arch.name!r}"
+            f"{need_bytes(plan, setting.bits):,} bytes on chip and does not fit in {setting.arch.name!r}"
             + (f" beside {reserved_bytes:,} bytes of retained feature maps" if reserved_bytes else ""),
             hint="choose smaller tiles, or keep less of the overlap",
         )

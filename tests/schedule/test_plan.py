@@ -17,6 +17,7 @@ from energysim.graph.layers import LayerGraph, LayerKind
 from energysim.graph.problem import Tensor, TensorProblem
 from energysim.graph.trace import trace
 from energysim.schedule.live import Content, live_at
+from energysim.schedule.moments import moments, need_bytes
 from energysim.schedule.plan import StackPlan, plan_stack, weight_words
 from energysim.schedule.spatial import axis_maps
 from energysim.schedule.values import Overlap, Stack
@@ -134,6 +135,13 @@ class Walk:
         layers, columns = len(self.plan.stack.layers), len(self.plan.columns.tiles)
         overlap = self.plan.stack.overlap
         limits = {edge.edge: edge for edge in self.plan.edges}
+        most = [
+            max(
+                sum(i.size_bytes for i in live_at(m, step) if i.content is not Content.WEIGHTS)
+                for m in moments(self.plan, 8)
+            )
+            for step in range(layers)
+        ]
         loads = dict.fromkeys(self.plan.loads, 0)
         on_chip: dict[str, set[Word]] = {edge: set() for edge in limits}
         for time, step in enumerate(self.sweep):
@@ -153,6 +161,7 @@ class Walk:
                     loads[edge] += len(missing)
                     on_chip[edge] |= missing
             on_chip[step[-1][0]] |= step[-1][1]
+            total = 0
             for edge, limit in limits.items():
                 channels = self.graph.edges[edge].shape[1]
                 bound = limit.live_words if limit.first <= position <= limit.last else limit.kept_words
@@ -160,9 +169,20 @@ class Walk:
                 future = {
                     w for later in self.sweep[time:horizon] for e, words in later[:-1] if e == edge for w in words
                 }
-                assert channels * len(on_chip[edge] & (future | own)) <= bound, (edge, position)
+                words_here = channels * len(on_chip[edge] & (future | own))
+                assert words_here <= bound, (edge, position)
+                total += words_here
+            assert total <= most[position], "a tile holds more than any moment of the plan"
         for edge, words in loads.items():
             assert words * prod(self.graph.edges[edge].shape[:2]) == self.plan.loads[edge]
+
+
+@settings(max_examples=60, deadline=None)
+@given(stacks)
+def test_the_tile_that_needs_most_needs_no_more_than_the_bound(case: tuple[LayerGraph, Stack]) -> None:
+    graph, stack = case
+    plan = plan_stack(graph, stack)
+    assert need_bytes(plan, 8) <= plan.need_bytes(8)
 
 
 def ones(mask: int) -> list[int]:

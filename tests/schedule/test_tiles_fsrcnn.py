@@ -12,6 +12,7 @@ import pytest
 from schedule_nets import graph_of
 from torch import nn
 
+from energysim.schedule.moments import need_bytes
 from energysim.schedule.plan import plan_stack
 from energysim.schedule.values import Overlap, Stack
 
@@ -29,3 +30,12 @@ def test_macs_and_dram_words_equal_the_closed_form(row: dict[str, str]) -> None:
     tile = int(row["tile_height"]), int(row["tile_width"])
     plan = plan_stack(GRAPH, Stack(tuple(layer.name for layer in GRAPH.layers), tile, Overlap(row["overlap"])))
     assert (plan.macs_executed, plan.dram_words) == (int(row["macs"]), int(row["dram_words"]))
+
+
+def test_the_widest_tile_has_inherited_nothing_and_so_fits_in_one_mebibyte() -> None:
+    plan = plan_stack(GRAPH, Stack(tuple(layer.name for layer in GRAPH.layers), (540, 16), Overlap.CACHE))
+    # The second layer (1x1) runs in the first tile; five 3x3 layers follow.
+    rows, columns = 540 + 2 * 5, 16 + 2 * 5
+    live = rows * columns * (56 + 12) + (rows + 4) * 4  # its ifmap and ofmap, the network input's last 4 columns
+    weights = sum(c * k * kernel**2 for c, k, kernel in LAYERS)
+    assert need_bytes(plan, 8) == live + weights < 1 << 20 < plan.need_bytes(8)

@@ -15,6 +15,7 @@ from energysim.nn.zoo import lightweight_cnn, resnet18
 from energysim.schedule.allocator import allocate
 from energysim.schedule.axes import Interval
 from energysim.schedule.buffering import candidates, largest_plane_bytes, retain, retained_ranges
+from energysim.schedule.moments import need_bytes
 from energysim.schedule.plan import plan_stack
 from energysim.schedule.spatial import axis_maps
 from energysim.schedule.values import Overlap, Retained, Schedule, Stack
@@ -54,7 +55,7 @@ def test_every_layer_runs_once_in_order(
     for stack in schedule.stacks:
         assert not stack.free or len(stack.layers) == 1
         if len(stack.layers) > 1:
-            assert plan_stack(graph, stack).need_bytes(width) <= buffer
+            assert need_bytes(plan_stack(graph, stack), width) <= buffer
 
 
 def test_meanings_of_the_variants_without_a_buffer() -> None:
@@ -80,7 +81,7 @@ def test_full_fuses_everything_up_to_the_barrier_where_it_fits() -> None:
 def test_full_ends_a_stack_where_one_more_layer_would_not_fit() -> None:
     graph = GRAPHS["pair"]
     fused = Stack(("0", "1"), (1, 1), Overlap.CACHE)
-    need = plan_stack(graph, fused).need_bytes(8)
+    need = need_bytes(plan_stack(graph, fused), 8)
     fits = make_schedule(graph, "full", tile=(1, 1), overlap=Overlap.CACHE, buffer_bytes=need)
     assert fits.stacks == (fused,)
     # With one byte less, weights fetched for each of the 256 tiles would move more than two layers run alone.
