@@ -7,24 +7,23 @@ assumption* equals Timeloop's, or where Timeloop with the switch that removes it
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
-from energysim.arch.spec import ArchSpec, Array, Node
+from energysim.arch.spec import ArchSpec
 from energysim.engines import native
 from energysim.engines.differences import Difference, Place, differing, numbers, rounded
-from energysim.engines.timeloop.layout import Dummy, Layout
 from energysim.engines.timeloop_run.inputs import RunInput
 from energysim.engines.timeloop_run.read_back import counts_of
 from energysim.engines.timeloop_run.runs import EXHAUSTIVE, run_model
 from energysim.errors import ProgramError
 from energysim.graph.problem import TensorProblem
-from energysim.mapping.counts import Convention, Counts
-from energysim.mapping.nest import Loop, Mapping
+from energysim.mapping.counts import AccessCounts, Convention, Counts
+from energysim.mapping.nest import Mapping
 
 ROUNDED = "rounding: Timeloop prints the average of one instance, and whole cycles of one MAC"
-TWO_LEVELS = "two levels: a dimension lies on both axes of an array, which takes two levels of Timeloop's"
 EXTRAPOLATED = "extrapolation: Timeloop walks two iterations of a loop and scales the second"
 LINKS = "link transfers: neighbours forward words to one another"
-IMPERFECT = "imperfect spatial factors: Timeloop averages over instances that differ"
+IMPERFECT = "imperfect spatial factors: Timeloop averages over unequal instances, or loses MACs of the last ones"
 PADDING = "padding: Timeloop moves padding zeros as words"
 BOXES = "bounding boxes: Timeloop stores and moves the holes of strides and dilations"
 FULL_BOUNDS = "imperfect cycles: Timeloop counts the cycles of full bounds"
@@ -55,18 +54,13 @@ def explained(
         base = native.evaluate(problem, arch, mapping, Convention.TIMELOOP)
         for place in _closed(left, base, theirs, given):
             settle(_convention_reason(problem, place), {place})
-    split = _two_levels(given.layout)
-    if left and split:
-        base = native.evaluate(
-            problem, _split_arch(given.layout, arch), _split_mapping(given.layout, mapping), Convention.TIMELOOP
-        )
-        settle(TWO_LEVELS, _closed(left, base, theirs, given))
     if left:
         reason, walked = _walked(given, arch)
         if walked is not None:
             settle(reason, {place for place in left if _near(place, base, walked, given)})
     if left and any(loop.axis is not None and loop.last != loop.bound for loop in mapping.loops):
-        settle(IMPERFECT, {place for place, item in left.items() if _averaged(item, base, mapping, arch)})
+        lost = theirs.macs != problem.macs  # then nothing else of the run can be right
+        settle(IMPERFECT, {place for place in left if lost or _averaged(place, base, theirs, mapping, arch)})
     return list(found.values())
 
 
@@ -109,36 +103,6 @@ def _has_holes(problem: TensorProblem, name: str) -> bool:
     return False
 
 
-# --- an array that stands as two levels -----------------------------------------------------------------------------
-
-
-def _two_levels(layout: Layout) -> bool:
-    return any(isinstance(level, Dummy) and level.axis is not None for level in layout.levels)
-
-
-def _split_arch(layout: Layout, arch: ArchSpec) -> ArchSpec:
-    """The architecture with an array for each of Timeloop's levels of one."""
-    nodes: list[Node] = []
-    for level in layout.levels:
-        node = arch.nodes[level.node]
-        if isinstance(level, Dummy):
-            assert isinstance(node, Array)
-            node = replace(node, name=level.name, x=level.x, y=level.y)
-        nodes.append(node)
-    return replace(arch, nodes=tuple(nodes))
-
-
-def _split_mapping(layout: Layout, mapping: Mapping) -> Mapping:
-    loops: list[Loop] = []
-    for position, level in enumerate(layout.levels):
-        loops += [
-            replace(loop, node=position)
-            for loop in mapping.loops
-            if loop.node == level.node and (not isinstance(level, Dummy) or level.spreads(loop.axis))
-        ]
-    return Mapping(tuple(loops), tuple(mapping.kept[level.node] for level in layout.levels))
-
-
 # --- Timeloop's own shortcuts ---------------------------------------------------------------------------------------
 
 
@@ -153,19 +117,21 @@ def _walked(given: RunInput, arch: ArchSpec) -> tuple[str, Counts | None]:
     return reason, counts_of(result, arch, given.macs_per_cycle)
 
 
-def _averaged(item: Difference, base: Counts, mapping: Mapping, arch: ArchSpec) -> bool:
-    """Whether what arrives equals ours when Timeloop's average is taken over the full fan-out instead of the instances
-    in use (it divides by the one and multiplies by the other)."""
-    place = item.place
-    access = base.at(place.level, place.tensor) if place.tensor else None
-    if access is None or item.native is None or item.other is None:
+def _averaged(place: Place, base: Counts, theirs: Counts, mapping: Mapping, arch: ArchSpec) -> bool:
+    """Whether what arrives at a level equals ours if Timeloop divides it by the full fan-out: it multiplies by the
+    instances in use, and truncates the distinct words of a result that one instance sees."""
+    if place.what not in ("reads", "fills") or not place.tensor:
         return False
+    mine, other = base.at(place.level, place.tensor), theirs.at(place.level, place.tensor)
     node = next(index for index, node in enumerate(arch.nodes) if node.name == place.level)
-    peak = 1
-    for loop in mapping.loops:
-        if loop.axis is not None and loop.node < node:
-            peak *= loop.bound
-    if peak == access.instances:
+    peak = prod(loop.bound for loop in mapping.loops if loop.axis is not None and loop.node < node)
+    if mine is None or other is None or peak == mine.instances or mine.instances != other.instances:
         return False
-    per_instance = item.other / access.instances
-    return abs(per_instance * peak - item.native) <= peak
+
+    def arrived(access: AccessCounts) -> int:
+        """Of a result: fills and first touches. Of an operand (no updates): fills."""
+        return access.fills + (access.updates - access.reads if access.updates else 0)
+
+    if place.what == "reads" and not mine.updates:
+        return False
+    return mine.updates == other.updates and abs(arrived(other) / other.instances * peak - arrived(mine)) <= peak

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ HOW_TO_GET = (
 )
 MODEL_LIMIT_S = 600.0
 """A model evaluates one mapping, normally within a second: what takes this long hangs."""
+_MORE_TIME = "a longer --time-limit, or --engine native, whose search is complete"
 _INPUT = "input.yaml"
 # Without it the levels and networks that move nothing are left out, and a reader cannot tell nothing from not there.
 _ALWAYS = {"TIMELOOP_HIDE_INCONSEQUENTIAL_STATS": "0"}
@@ -58,6 +60,8 @@ def run_mapper(given: RunInput, *, limit_s: float | None = None, ask_s: float = 
     program = timeloop(MAPPER)
     with _directory(given) as directory:
         ended = run(program, [_INPUT], directory, environment=_settings(given, None), limit_s=limit_s, ask_s=ask_s)
+        if ended.limited and ended.returncode == -signal.SIGINT:  # not even far enough to take note of it
+            raise InfeasibleError(f"{MAPPER} found no valid mapping within {limit_s:g} s", hint=_MORE_TIME)
         if ended.limited and ended.returncode < 0:
             raise ProgramError(f"{MAPPER} did not end {ask_s:g} s after its time limit of {limit_s:g} s")
         _check(MAPPER, ended)
@@ -117,4 +121,4 @@ def _text(path: Path) -> str:
 def _why(ended: Finished) -> str:
     """What the threads said when they gave up, else a way on."""
     told = [line.split("STATEMENT:")[1].strip() for line in ended.output.splitlines() if "STATEMENT:" in line]
-    return told[-1] if told else "a longer --time-limit, or --engine native, whose search is complete"
+    return told[-1] if told else _MORE_TIME
