@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"show_default": True})
 @click.argument("arch")
-@click.option("--measurements", "-m", required=True, metavar="FILE.csv", help="See below.")
+@click.option("--measurements", "-m", required=True, metavar="FILE.csv", help="A CSV file, as above.")
 @click.option("--output", "-o", metavar="SPEC.yaml", help="Write the calibrated device; its file name is its name.")
 @click.option("--fit", "chosen", metavar="NAMES", help="Constants to fit, with commas.  [default: all that matter]")
 @click.option("--objective", default="edp", help="Of the mappings: energy, latency, edp or dram.")
