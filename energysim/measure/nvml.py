@@ -39,8 +39,8 @@ def nvml_sensors(uuid: str, nvml: Any = None) -> Sensors:
     if nvml is None:
         try:
             nvml = importlib.import_module("pynvml")
-        except ImportError:
-            return Sensors.none("NVML", EXTRA)
+        except ImportError as error:
+            return Sensors.none("NVML", f"{EXTRA}: {error}")
     try:
         nvml.nvmlInit()
         handle = nvml.nvmlDeviceGetHandleByUUID(uuid)

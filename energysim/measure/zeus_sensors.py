@@ -30,8 +30,8 @@ def zeus_sensors(device: str, index: int = 0, devices: Any = None) -> Sensors:
     if devices is None:
         try:
             devices = importlib.import_module("zeus.device")
-        except ImportError:
-            return Sensors.none("zeus", EXTRA)
+        except ImportError as error:
+            return Sensors.none("zeus", f"{EXTRA}: {error}")
     found: list[ZeusCounter] = []
     missing: list[Unavailable] = []
     if device == "cuda":
