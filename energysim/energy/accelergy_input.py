@@ -118,7 +118,9 @@ def _unit(compute: Compute, bits: int, arch: ArchSpec) -> Iterator[Part]:
     elif arch.technology_nm in _TABLE_NODES_NM:
         yield Part(of, of, "intmac", (("width", bits),), ("compute", "leak"))
     else:
-        yield Part(of, f"{of}_multiplier", "aladdin_multiplier", (("width", bits),), ("read", "leak"))
+        # Of both operands: by `width` alone the Library scales a multiplier as if it grew in one direction.
+        operands = (("width_a", bits), ("width_b", bits))
+        yield Part(of, f"{of}_multiplier", "aladdin_multiplier", operands, ("read", "leak"))
         yield Part(of, f"{of}_adder", "aladdin_adder", (("width", 2 * bits),), ("read", "leak"))
 
 
