@@ -44,13 +44,13 @@ def features(model: nn.Module, images: Tensor) -> Tensor:
     """What the last linear layer reads (or, without one, the logits), flattened: [N, features], on the CPU."""
     linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
     if not linear:
-        with torch.inference_mode():
+        with torch.no_grad():
             logits: Tensor = model(images)
         return logits.flatten(1).cpu()
     caught: list[Tensor] = []
     handle = linear[-1].register_forward_pre_hook(lambda _module, inputs: caught.append(inputs[0].detach()))
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             model(images)
     finally:
         handle.remove()
