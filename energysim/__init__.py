@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from energysim.graph.trace import trace
     from energysim.simulation import SimulationResult, simulate
 
-# Imported on first use: `import energysim` and `energysim --help` stay free of torch, pandas and llvmlite.
+# Imported on first use: `import energysim` and `energysim --help` stay free of torch, pandas and numba.
 _LAZY = {
     "ArchSpec": "energysim.arch.spec",
     "EnergySimError": "energysim.errors",

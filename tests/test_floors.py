@@ -18,7 +18,7 @@ def test_packages_import_only_from_floors_below() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("heavy", ["torch", "numpy", "pandas", "llvmlite", "pydantic", "rich", "ruamel"])
+@pytest.mark.parametrize("heavy", ["torch", "numpy", "pandas", "numba", "pydantic", "rich", "ruamel"])
 def test_help_imports_nothing_heavy(heavy: str) -> None:
     code = (
         "import sys; from click.testing import CliRunner; from energysim.cli import cli;"

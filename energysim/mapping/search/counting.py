@@ -5,7 +5,9 @@ The formulas are those of :mod:`energysim.mapping.access`, restated over table l
 
 from __future__ import annotations
 
-from energysim.mapping.jit import compiled
+from math import gcd
+
+from energysim.mapping.search.jit import inlined
 from energysim.mapping.search.records import (
     OUTERMOST,
     UNKEPT,
@@ -28,7 +30,7 @@ from energysim.mapping.search.space import Tables
 from energysim.mapping.search.windows import KINDS, SAME, SHIFTED, STILL
 
 
-@compiled
+@inlined
 def received_words(tables: Tables, tensor: int, tile: int, digits: Ints, window: Floats) -> float:
     """Words that all children receive for tiles of a size if nothing is absorbed; a sliding window moves only what
     the last tile did not hold."""
@@ -44,7 +46,7 @@ def received_words(tables: Tables, tensor: int, tile: int, digits: Ints, window:
     return words * (1.0 - _saved(tables, rank, entry, dim, total, window) / total) if total > 0.0 else words
 
 
-@compiled
+@inlined
 def _saved(tables: Tables, rank: int, entry: int, dim: int, total: float, window: Floats) -> float:
     if tables.clipped[rank] and window[W_KIND] > -2.0:
         s = tables.digit_of[dim, int(window[W_STRIDE])]
@@ -66,14 +68,7 @@ def _saved(tables: Tables, rank: int, entry: int, dim: int, total: float, window
     return float(total * (window[W_SHIFTED] * shared / words + window[W_STILL]))
 
 
-@compiled
-def _common_divisor(a: int, b: int) -> int:
-    while b:
-        a, b = b, a % b
-    return a
-
-
-@compiled
+@inlined
 def _distinct_in_array(tables: Tables, rank: int, digits: Ints, split: Ints) -> float:
     """Different tiles of a rank over the children of an array, as a share of the children."""
     first = second = -1
@@ -89,13 +84,13 @@ def _distinct_in_array(tables: Tables, rank: int, digits: Ints, split: Ints) -> 
         return 1.0
     a = tables.coefficient[rank, first] * int(tables.div[first, digits[first]])
     b = tables.coefficient[rank, second] * int(tables.div[second, digits[second]])
-    common = _common_divisor(a, b)
+    common = gcd(a, b)
     n, m = tables.div[first, split[first]], tables.div[second, split[second]]
     repeated = max(0.0, n - b // common) * max(0.0, m - a // common)
     return float((n * m - repeated) / (n * m))
 
 
-@compiled
+@inlined
 def window_after(
     tables: Tables,
     level: Level,
@@ -198,7 +193,7 @@ def window_after(
     return True
 
 
-@compiled
+@inlined
 def close(tables: Tables, level: Level, goal: Goal, tile: int, digits: Ints, row: Floats) -> None:
     """Count what moves into the next node, whose tile is now fixed, and make it the server of what lies inside."""
     components, tensors = goal.components, len(tables.moves)
@@ -235,7 +230,7 @@ def close(tables: Tables, level: Level, goal: Goal, tile: int, digits: Ints, row
             row[at_server + tensors + 1] = spread
 
 
-@compiled
+@inlined
 def split_space(tables: Tables, level: Level, components: int, old: Floats, to: Ints, split: Ints, row: Floats) -> None:
     """Update a label for the spatial factors ``split`` of an array; ``to``: the tile below it."""
     dims, tensors = len(tables.ndiv), len(tables.moves)
@@ -267,7 +262,7 @@ def split_space(tables: Tables, level: Level, components: int, old: Floats, to: 
                 row[at_shared + t] *= _distinct_in_array(tables, r, to, split)
 
 
-@compiled
+@inlined
 def _share_padded(tables: Tables, digits: Ints, at_shared: int, at_padded: int, row: Floats) -> None:
     """What the children of an array share of padded ranks, now that the tile that they keep is known."""
     t = tables.sliding
@@ -284,7 +279,7 @@ def _share_padded(tables: Tables, digits: Ints, at_shared: int, at_padded: int, 
         row[slot] = row[slot + 1] = -1.0
 
 
-@compiled
+@inlined
 def absorb(
     tables: Tables, level: Level, components: int, old: Floats, option: int, mask: int, split: Ints, row: Floats
 ) -> None:
@@ -299,7 +294,7 @@ def absorb(
         row[components + 1 + t] = times
 
 
-@compiled
+@inlined
 def forget(tables: Tables, level: Level, goal: Goal, row: Floats) -> None:
     """Make equal what no longer matters, so that more labels dominate each other."""
     components, tensors = goal.components, len(tables.moves)

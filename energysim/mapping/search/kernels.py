@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from energysim.mapping.jit import compiled
 from energysim.mapping.search.counting import absorb, close, forget, split_space, window_after
+from energysim.mapping.search.jit import compiled, inlined, lean
 from energysim.mapping.search.records import (
     CHOICE,
     CLASS,
@@ -38,7 +38,7 @@ from energysim.mapping.search.records import (
 from energysim.mapping.search.space import Tables
 
 
-@compiled
+@inlined
 def metric_of(metric: int, goal: Goal, costs: Floats, steps: float) -> float:
     """Objective from component sums; ``steps``: compute cycles."""
     cycles = steps
@@ -52,7 +52,7 @@ def metric_of(metric: int, goal: Goal, costs: Floats, steps: float) -> float:
     return float(energy if metric == 0 else energy * cycles)
 
 
-@compiled
+@inlined
 def _bound(
     tables: Tables,
     level: Level,
@@ -105,7 +105,7 @@ def _bound(
     return best
 
 
-@compiled
+@inlined
 def _dominates(left: Floats, a: int, right: Floats, b: int, components: int, tensors: int) -> bool:
     """Whether every completion of row ``a`` is at least as good as the same completion of row ``b`` (same tile)."""
     for k in range(components):
@@ -139,7 +139,7 @@ def _dominates(left: Floats, a: int, right: Floats, b: int, components: int, ten
     return bool(left[a, base + W_STILL] >= right[b, base + W_STILL])
 
 
-@compiled
+@inlined
 def _matters(tables: Tables, row: Floats, components: int, mask: int) -> bool:
     """Whether what the loops above absorb, or their window, can still matter below the loops in ``mask``."""
     tensors = len(tables.moves)
@@ -155,17 +155,12 @@ def _matters(tables: Tables, row: Floats, components: int, mask: int) -> bool:
     return True
 
 
+@compiled
 def shadows(front: Front, used: int, components: int, tensors: int) -> Ints:
     """[row]: 1 where another label of the tile is as good but for what the loops above absorb and their window."""
     result = np.zeros(used, np.int64)
-    _mark_shadows(front, components, tensors, result)
-    return result
-
-
-@compiled
-def _mark_shadows(front: Front, components: int, tensors: int, result: Ints) -> None:
     last = components + 3 * tensors + 3
-    for a in range(len(result)):
+    for a in range(used):
         if front.next_[a] == -2:
             continue
         tile = front.ints[a, TILE]
@@ -184,9 +179,10 @@ def _mark_shadows(front: Front, components: int, tensors: int, result: Ints) -> 
                 if better:
                     result[a] = 1
             b = front.next_[b]
+    return result
 
 
-@compiled
+@inlined
 def _insert(front: Front, used: int, row: Floats, bound: float, tile: int, goal: Goal, tensors: int) -> int:
     """Row where the label now stands, -1 if another one dominates it. Drops what it dominates."""
     floats, next_ = front.floats, front.next_
@@ -222,7 +218,7 @@ def _insert(front: Front, used: int, row: Floats, bound: float, tile: int, goal:
     return used
 
 
-@compiled
+@lean
 def expand(
     tables: Tables,
     level: Level,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from energysim.mapping.jit import compiled
+from energysim.mapping.search.jit import compiled
 from energysim.mapping.search.records import Floats, Ints
 from energysim.mapping.search.space import Tables
 
