@@ -15,6 +15,7 @@ from torch import nn
 from energysim.schedule.moments import need_bytes
 from energysim.schedule.plan import plan_stack
 from energysim.schedule.values import Overlap, Stack
+from energysim.schedule.variants import make_schedule
 
 # ifmap channels, ofmap channels, kernel; valid convolutions
 LAYERS = [(1, 56, 5), (56, 12, 1), *[(12, 12, 3)] * 4, (12, 56, 1), (56, 16, 3)]
@@ -30,6 +31,9 @@ def test_macs_and_dram_words_equal_the_closed_form(row: dict[str, str]) -> None:
     tile = int(row["tile_height"]), int(row["tile_width"])
     plan = plan_stack(GRAPH, Stack(tuple(layer.name for layer in GRAPH.layers), tile, Overlap(row["overlap"])))
     assert (plan.macs_executed, plan.dram_words) == (int(row["macs"]), int(row["dram_words"]))
+    # It is what the variant `full` does with the 1 MiB of meta_proto_df.
+    schedule = make_schedule(GRAPH, "full", tile=tile, overlap=Overlap(row["overlap"]), capacity_bytes=1 << 20)
+    assert schedule.stacks == (plan.stack,)
 
 
 def test_the_widest_tile_has_inherited_nothing_and_so_fits_in_one_mebibyte() -> None:

@@ -18,7 +18,13 @@ FSRCNN_ROWS = [
     row
     for row in csv.DictReader((Path(__file__).parent.parent / "schedule" / "fused_fsrcnn.csv").open())
     if (row["overlap"], row["tile_width"], row["tile_height"])
-    in {("cache", "4", "4"), ("cache_columns", "16", "18"), ("recompute", "16", "18"), ("recompute", "60", "72")}
+    in {
+        ("cache", "4", "4"),
+        ("cache_columns", "16", "18"),
+        ("recompute", "16", "18"),
+        ("cache", "16", "540"),
+        ("cache", "60", "4"),
+    }
 ]
 
 
