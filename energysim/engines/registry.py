@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from energysim.arch.spec import ArchSpec
@@ -23,17 +24,17 @@ from energysim.mapping.search import Objective
 class NativeEngine:
     """Our own search (remembered on disk) and counts: the default, needs nothing else.
 
-    ``imperfect``: loops need not divide their dimension. Once the user interrupts a search, the further ones of the
-    same engine stop at their first good mapping: the whole answer is what could be found by then.
+    Once the user interrupts a search, the further ones of the same engine stop at their first good mapping: the whole
+    answer is what could be found by then.
     """
 
-    def __init__(self, imperfect: bool = False) -> None:
-        self.imperfect = imperfect
-        self.interrupted = False
-
     name = "native"
+    imperfect = False
     convention = Convention.EXACT
     jobs = 1
+
+    def __init__(self) -> None:
+        self.interrupted = False
 
     def evaluate(self, problem: TensorProblem, arch: ArchSpec, mapping: Mapping, convention: Convention) -> Counts:
         return native.evaluate(problem, arch, mapping, convention)
@@ -47,18 +48,25 @@ class NativeEngine:
         convention: Convention,
         time_limit_s: float | None = None,
     ) -> MappedLayer:
-        found = cached_search(
-            problem,
-            arch,
-            costs,
-            objective=objective,
-            convention=convention,
-            imperfect=self.imperfect,
-            time_limit_s=0.0 if self.interrupted else time_limit_s,
+        ask = partial(
+            cached_search, problem, arch, costs, objective=objective, convention=convention, imperfect=self.imperfect
         )
+        try:
+            found = ask(time_limit_s=0.0 if self.interrupted else time_limit_s)
+        except KeyboardInterrupt:  # while the search was still being prepared
+            if self.interrupted:
+                raise
+            self.interrupted = True
+            found = ask(time_limit_s=0.0)
         self.interrupted = self.interrupted or found.interrupted
         counts = native.evaluate(problem, arch, found.mapping, convention)
         return MappedLayer(found.mapping, counts, found.optimal, found.gap, found.evaluated, found.interrupted)
+
+
+class ImperfectEngine(NativeEngine):
+    """The same, where loops need not divide their dimension."""
+
+    imperfect = True
 
 
 def _timeloop() -> Engine:
@@ -67,7 +75,13 @@ def _timeloop() -> Engine:
     return TimeloopEngine()
 
 
-_ENGINES: dict[str, Callable[[], Engine]] = {"native": NativeEngine, "timeloop": _timeloop}
+def _accelforge() -> Engine:
+    from energysim.engines.accelforge import AccelforgeEngine
+
+    return AccelforgeEngine()
+
+
+_ENGINES: dict[str, Callable[[], Engine]] = {"native": NativeEngine, "timeloop": _timeloop, "accelforge": _accelforge}
 ENGINES = tuple(_ENGINES)
 
 
@@ -84,7 +98,7 @@ def get_engine(name: str, imperfect: bool = False) -> Engine:
         return _ENGINES[name]()
     if name != "native":
         raise UnavailableError(f"imperfect factors belong to the native engine, not to {name!r}")
-    return NativeEngine(imperfect=True)
+    return ImperfectEngine()
 
 
 class Check(Protocol):
@@ -115,6 +129,10 @@ def get_check(name: str) -> Checker:
         from energysim.engines.timeloop_run.check import check
 
         return Checker(check, get_engine(name).jobs)
+    if name == "accelforge":
+        from energysim.engines import accelforge
+
+        return Checker(accelforge.check, get_engine(name).jobs)
     known = [other for other in _ENGINES if other != "native"]
     raise NotFoundError(
         f"{name!r} is no engine to compare with", hint=did_you_mean(name, known) or f"one of {', '.join(known)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from typing import Any
 
 import pytest
 from golden import BEST_EDP, LAYERS, eyeriss, layer, simple3
@@ -20,8 +21,20 @@ from energysim.graph.problems import (
 from energysim.mapping.cost_model import AccessCost, ActionCost, CostModel
 from energysim.mapping.counts import Convention, Counts
 from energysim.mapping.evaluate import evaluate
-from energysim.mapping.search import DRAM, EDP, ENERGY, LATENCY, Metric, Objective, Progress, search
+from energysim.mapping.search import (
+    DRAM,
+    EDP,
+    ENERGY,
+    LATENCY,
+    Metric,
+    Objective,
+    Progress,
+    imperfect,
+    search,
+    solve,
+)
 from energysim.mapping.search.objective import metric_value
+from energysim.mapping.search.walk import Walk, walk_hierarchy
 
 WORD = Operand(8)
 ROLES = frozenset({"weights", "ifmap", "ofmap"})
@@ -154,6 +167,48 @@ def test_ctrl_c_returns_the_best_so_far() -> None:
     result = search(layer(*LAYERS["lc_conv3"]), arch, costs, objective=EDP, progress=interrupt)
     assert len(seen) == 1 and seen[0].value is not None
     assert result.value <= seen[0].value * (1 + 1e-9) and not result.optimal
+    assert result.interrupted and 0 < result.gap < 1
+
+
+def test_ctrl_c_before_anything_is_known_waits_for_the_first_mapping(monkeypatch: pytest.MonkeyPatch) -> None:
+    walks: list[Walk] = []
+
+    def interrupted_once(*arguments: Any, **options: Any) -> Walk:
+        if not walks:
+            walks.append(Walk())
+            raise KeyboardInterrupt
+        return walk_hierarchy(*arguments, **options)
+
+    arch, costs = simple3()
+    monkeypatch.setattr(solve, "walk_hierarchy", interrupted_once)
+    result = search(layer(*LAYERS["lc_conv3"]), arch, costs, objective=EDP)
+    assert result.interrupted and not result.optimal and result.bound < result.value
+
+
+def test_a_second_ctrl_c_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> Walk:
+        raise KeyboardInterrupt
+
+    arch, costs = simple3()
+    monkeypatch.setattr(solve, "walk_hierarchy", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search(layer(*LAYERS["lc_conv3"]), arch, costs, objective=EDP)
+
+
+def test_ctrl_c_with_imperfect_factors(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 0
+
+    def interrupting(*arguments: Any, **options: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise KeyboardInterrupt
+        return evaluate(*arguments, **options)
+
+    arch, costs = edge_device()
+    monkeypatch.setattr(imperfect, "evaluate", interrupting)
+    result = search(OPERATORS["plain"], arch, costs, imperfect=True)
+    assert result.interrupted and result.value <= search(OPERATORS["plain"], arch, costs).value * (1 + 1e-9)
 
 
 def test_a_bigger_buffer_never_costs_more() -> None:

@@ -76,8 +76,9 @@ def search(
     """The best mapping of a problem onto an architecture.
 
     Deterministic: hierarchies in the order of their bounds (then fewest bypasses), labels in the order of theirs (then
-    of growth); the first mapping of least value wins. When ``time_limit_s`` strikes, or on Ctrl-C once a mapping is
-    known, the best so far is returned with its gap. Raises InfeasibleError where nothing fits.
+    of growth); the first mapping of least value wins. When ``time_limit_s`` strikes, or on Ctrl-C, the best so far (or
+    the first mapping that is found) is returned with its gap; a second Ctrl-C raises KeyboardInterrupt. Raises
+    InfeasibleError where nothing fits.
     """
     clock = Clock(None if time_limit_s is None else time.perf_counter() + time_limit_s)
     task = _Task(arch, costs, objective, convention)
@@ -134,7 +135,7 @@ def _perfect(
     covered = mapspace_size(setting, prepared)
     if task.objective.secondary is None:
         return _Answer(found.mapping, (found.bound,), covered)
-    if clock.interrupted:
+    if clock.over():
         return _Answer(found.mapping, (found.bound, 0.0), covered)
     goal = _goal(problem, task, setting.components, found.value)
     again = _Search(setting, prepared, goal, clock, progress, quick).run()
@@ -222,9 +223,10 @@ class _Search:
             if not self.quick:
                 self._finish(order)
         except KeyboardInterrupt:
-            if self.best.mapping is None:
+            if self.clock.interrupted:  # not for the first time
                 raise
             self.clock.interrupted = True
+            self._quick_answers(order)  # until something is known
         for index, root in enumerate(roots):
             if estimated(self.setting, self.prepared[index].hierarchy):
                 self.open_[index] = root
@@ -244,7 +246,8 @@ class _Search:
     ) -> float:
         """The least value of a hierarchy that is less than ``below`` and than the best known, if there is one."""
         limit = min(self.best.value, below)
-        walk = walk_hierarchy(self.setting, self.prepared[index], self.goal, limit, self.clock, beam, tick)
+        known = self.best.mapping is not None
+        walk = walk_hierarchy(self.setting, self.prepared[index], self.goal, limit, self.clock, beam, known, tick)
         if walk.mapping is not None and walk.value < self.best.value:
             self.best = walk
         self.open_[index] = max(self.open_[index], min(walk.bound, limit))

@@ -62,11 +62,13 @@ def walk_hierarchy(
     best: float,
     clock: Clock,
     beam: int | None = None,
+    may_stop: bool = True,
     tick: Callable[[], None] | None = None,
 ) -> Walk:
     """The best mapping of a hierarchy below ``best``; ``beam`` keeps only so many labels per node (a quick answer).
 
-    ``tick`` is called now and then, for progress.
+    ``may_stop``: heed the clock (before any mapping is known there is nothing to stop with). ``tick`` is called now
+    and then, for progress.
     """
     result = Walk()
     floats, ints, bounds = _root(setting, goal)
@@ -83,8 +85,7 @@ def walk_hierarchy(
             chunk = order[first : first + _CHUNK]
             if bounds[chunk[0]] >= best:
                 break
-            # Without any mapping yet there is nothing to stop with.
-            if best < np.inf and clock.over():
+            if may_stop and clock.over():
                 result.bound = min(result.bound, float(bounds[chunk[0]]))
                 break
             if tick is not None:
