@@ -20,6 +20,7 @@ _COMMANDS = {
     "train": ("energysim.cli.train", "train", "Train models; accuracy beside energy, over several seeds."),
     "compress": ("energysim.cli.compress", "compress", "Prune, quantize, distill: accuracy beside the energy saved."),
     "training-energy": ("energysim.cli.training_energy", "training_energy", "What training costs on a device."),
+    "training-sweep": ("energysim.cli.training_sweep", "training_sweep", "Accuracy against the energy of training."),
     "overlap": ("energysim.cli.overlap", "overlap", "Accuracy and memory access of tiles with too little overlap."),
     "explain": ("energysim.cli.explain", "explain", "The constants that a result rests on, their swings and sources."),
     "evaluate": ("energysim.cli.evaluate", "evaluate", "Accuracy, per class, confusion, calibration of a checkpoint."),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from energysim.report.sheet import Sheet
+from energysim.report.training import percent
+from energysim.train.energy_sweep import SweepRow
 from energysim.train.training_energy import Cost, StepCost
 from energysim.train.training_graph import Phase
 from energysim.units import format_bytes, format_energy, format_time
@@ -64,3 +67,37 @@ def _energy(cost: Cost | None) -> str:
 
 def _joules(energy_j: float) -> str:
     return format_energy(energy_j * 1e12)
+
+
+def sweep_sheet(rows: Sequence[SweepRow], data: str, arch: str) -> Sheet:
+    """Accuracy beside the energy that training took; relative to the first row's."""
+    first = rows[0]
+    cells = tuple(
+        (
+            row.point.label,
+            percent(row.top1),
+            f"{row.parameters:,}",
+            f"{row.macs:.3g}",
+            _joules(row.first_epoch_j),
+            _joules(row.training_j),
+            f"{row.training_j / first.training_j:.2f}",
+            "never" if row.epochs_to is None else f"{row.epochs_to:.1f}",
+        )
+        for row in rows
+    )
+    headings = (
+        "network",
+        "top-1 %",
+        "parameters",
+        "MACs, first epoch",
+        "first epoch",
+        "whole run",
+        "x base",
+        "epochs to 90 %",
+    )
+    seeds = first.top1.n
+    notes = (
+        f"top-1 on {data}'s test images, {seeds} seed{'s' * (seeds > 1)}; energy of training on {arch}, 32-bit words",
+        "epochs to 90 %: until validation accuracy first reached it; parameters: those left at the end",
+    )
+    return Sheet("Accuracy against the energy of training", headings, cells, notes)

@@ -157,14 +157,15 @@ class MagnitudePruning(Hook):
 
 def sparsify(model: nn.Module, sparsity: float) -> dict[str, Tensor]:
     """Set the share ``sparsity`` of all weights of convolutions and linear layers, the smallest, to zero; the masks."""
-    layers = _weighted(model)
-    prune.global_unstructured(
-        [(module, "weight") for module in layers.values()], pruning_method=prune.L1Unstructured, amount=sparsity
-    )
-    masks = {}
-    for name, module in layers.items():
-        masks[f"{name}.weight" if name else "weight"] = module.weight_mask.detach().bool()
-        prune.remove(module, "weight")  # type: ignore[no-untyped-call]
+    weights = {f"{name}.weight" if name else "weight": module.weight for name, module in _weighted(model).items()}
+    flat = torch.cat([weight.detach().flatten() for weight in weights.values()])
+    method: Any = prune.L1Unstructured(amount=sparsity)
+    kept = method.compute_mask(flat, torch.ones_like(flat)).bool()
+    parts = kept.split([weight.numel() for weight in weights.values()])
+    masks = {name: part.view_as(weight) for (name, weight), part in zip(weights.items(), parts, strict=True)}
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.mul_(masks[name])
     return masks
 
 

@@ -79,7 +79,8 @@ def _fold_batch_norm(network: fx.GraphModule) -> None:
             continue
         layer, norm = modules[str(source.target)], modules[str(node.target)]
         fuse: Any = fuse_conv_bn_eval if isinstance(layer, nn.Conv2d) else fuse_linear_bn_eval
-        _replace_module(network, str(source.target), fuse(layer, norm))
+        fused = fuse(layer, norm).requires_grad_(True)  # a bias that only BatchNorm's shift made would be frozen
+        _replace_module(network, str(source.target), fused)
         modules = dict(network.named_modules())
         node.replace_all_uses_with(source)
         network.graph.erase_node(node)

@@ -122,7 +122,7 @@ class _Maker:
         if not arriving:
             return
         if layer.kind is LayerKind.VIEW or layer.op.startswith(_FREE):
-            self._pass_on(layer, needs)
+            self._pass_on(layer, needs, arriving)
         elif layer.problem is None:
             self._backward_vector(layer, needs, arriving)
         else:
@@ -138,23 +138,28 @@ class _Maker:
             self.gradients[edge] = [total]
         return self.gradients[edge][0]
 
-    def _pass_on(self, layer: Layer, needs: set[str]) -> None:
-        """Views, sums and concatenations: the gradient is (a part of) the one that arrived; no word moves."""
-        for name in layer.inputs:
-            if name in needs:
-                self.gradients.setdefault(name, []).append(self._edge(f"d({name}) of {layer.name}", name))
+    def _pass_on(self, layer: Layer, needs: set[str], arriving: list[str]) -> None:
+        """Views, sums and concatenations: the gradient is (a part of) what arrived; no word moves."""
+        made = tuple(self._edge(f"d({name}) of {layer.name}", name) for name in layer.inputs if name in needs)
+        if len(arriving) == 1:  # else it is put together of several, whose words lie apart
+            root = self.edges[arriving[0]].storage
+            self.edges.update({name: replace(self.edges[name], storage=root) for name in made})
+        backward = Layer(f"{layer.name}.backward.view", "view", LayerKind.VIEW, tuple(arriving), made)
+        self._add(backward, layer, Phase.INPUT_GRADIENT)
+        for name, gradient in zip([name for name in layer.inputs if name in needs], made, strict=True):
+            self.gradients.setdefault(name, []).append(gradient)
 
     def _backward_vector(self, layer: Layer, needs: set[str], arriving: list[str]) -> None:
         activated = not _INSIDE.issuperset(layer.folded)
         if layer.op == "add" and not activated:
-            self._pass_on(layer, needs)
+            self._pass_on(layer, needs, arriving)
             return
         wanted = tuple(name for name in layer.inputs if name in needs)
         if layer.op == "add":
             masked = self._edge(f"d({layer.outputs[0]}):masked", layer.outputs[0])
             backward = _vector(f"{layer.name}.backward", "activation", (*arriving, *layer.outputs), (masked,))
             self._add(backward, layer, Phase.INPUT_GRADIENT)
-            self._pass_on(layer, needs)
+            self._pass_on(layer, needs, [masked])
             return
         saved = () if layer.op.startswith(_LINEAR) else (layer.outputs if "max_pool" in layer.op else layer.inputs)
         saved = (*saved, *layer.outputs) if activated else saved

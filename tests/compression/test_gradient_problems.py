@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from energysim.graph.problem import TensorProblem
 from energysim.graph.problem import Tensor as ProblemTensor
+from energysim.graph.problem import TensorProblem
 from energysim.graph.trace import trace
 from energysim.train.gradients import input_gradient, slots_of_weight_gradient, weight_gradient
 
