@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -312,6 +313,26 @@ def test_parallel_and_killed_writers_leave_whole_entries(cache: Path, searches: 
     assert cached_search(PROBLEM, device(), costs()).evaluated in (1, 10**40)
     assert len(searches) == 1
     assert entries(cache) == [entry]
+
+
+def test_writers_killed_at_random_moments_leave_whole_entries(cache: Path, searches: list[object]) -> None:
+    found = cached_search(PROBLEM, device(), costs())
+    (entry,) = entries(cache)
+    moments = random.Random(0)
+    for _ in range(40):
+        writer = os.fork()
+        if writer == 0:
+            while True:
+                for evaluated in (1, 10**4000):
+                    search_cache._store(entry, dataclasses.replace(found, evaluated=evaluated))
+        time.sleep(moments.uniform(0.0, 0.02))
+        os.kill(writer, signal.SIGKILL)
+        os.waitpid(writer, 0)
+        known = cached_search(PROBLEM, device(), costs())
+        assert known.evaluated in (found.evaluated, 1, 10**4000)
+        assert dataclasses.replace(known, evaluated=found.evaluated) == found
+    assert known.evaluated != found.evaluated  # something was written
+    assert len(searches) == 1
 
 
 def test_partial_files_of_killed_writers_are_cleared(cache: Path) -> None:
