@@ -28,7 +28,7 @@ from energysim.mapping.search import Objective
 from energysim.yaml_text import Tagged, dump
 
 DRAINED = "drained reads: AccelForge charges the read of every result that leaves a memory"
-WINDOWS = "sliding windows: AccelForge fetches a whole window at each step, also what the last one had"
+WINDOWS = "sliding windows: AccelForge fetches whole windows, also what the last step or a neighbour had of them"
 STAYS = "nest order: AccelForge has no place for a tile that stays while a loop of a memory further out turns"
 _HINT = "pip install energysim-edge[accelforge] (Python 3.12; it brings libraries of its own, so an environment apart)"
 _LAYER = "layer"
@@ -281,13 +281,20 @@ def _expected(
     arrived = 0 if level == outer[0] else _fetched(problem, arch, mapping, name, level)[0]
     sent = None if inner is None else _fetched(problem, arch, mapping, name, inner)[1]
     if not problem.tensor(name).is_output:
-        return (mine.reads if sent is None else sent), arrived
+        return _served(problem, mapping, name, level) if sent is None else sent, arrived
     distinct = mine.updates - mine.reads
     updates = mine.updates if sent is None else sent
     if level == outer[0]:
         return updates - distinct, updates
     writes = updates + arrived - distinct
     return writes, writes  # everything that is written is read once: to be added to, or on its way up
+
+
+def _served(problem: TensorProblem, mapping: Mapping, name: str, node: int) -> int:
+    """Words of an operand that the compute units take from a memory: one per MAC, shared along loops of no effect."""
+    dims = problem.tensor(name).dims
+    spatial = [loop for loop in mapping.loops if loop.axis is not None and loop.node > node]
+    return problem.macs // prod(loop.bound for loop in spatial if loop.dim not in dims)
 
 
 def _fetched(problem: TensorProblem, arch: ArchSpec, mapping: Mapping, name: str, node: int) -> tuple[int, int]:

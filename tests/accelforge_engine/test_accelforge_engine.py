@@ -22,7 +22,7 @@ from energysim.mapping.counts import Convention
 from energysim.mapping.search import ENERGY
 
 _RUNS = Path(__file__).parent / "accelforge_runs.json"  # of accelforge 1.0.467
-CASES = {name: getattr(small, name) for name in ("PLAIN", "BOTH_AXES", "NEIGHBOURS", "WRAPS", "STRIDED")}
+CASES = {name: getattr(small, name) for name in ("PLAIN", "BOTH_AXES", "NEIGHBOURS", "WRAPS", "STRIDED", "DIRECT")}
 TIMELOOP = Convention.TIMELOOP
 
 
@@ -86,11 +86,12 @@ def test_counts(package: type[_Spec]) -> None:
         ("NEIGHBOURS", {accelforge.STAYS}),
         ("WRAPS", {accelforge.STAYS}),
         ("STRIDED", {accelforge.DRAINED}),
+        ("DIRECT", {accelforge.WINDOWS, accelforge.DRAINED}),
     ],
 )
 def test_every_difference_has_its_reason(package: type[_Spec], name: str, reasons: set[str]) -> None:
     problem, mapping = CASES[name]
-    arch = small.arch()
+    arch = small.arch(bypass=name == "DIRECT")
     ours = native.evaluate(problem, arch, mapping, TIMELOOP)
     found = accelforge.check(problem, arch, mapping, None).explain(problem, arch, mapping, ours, TIMELOOP)  # type: ignore[arg-type]
     assert {difference.reason for difference in found} == reasons

@@ -30,7 +30,7 @@ def _pj(value: float) -> Energy:
     return Energy(Sourced(value, value, value, "test"), 8)
 
 
-def arch(x: int = 4, y: int = 4, rate: float = 1.0, links: bool = False) -> ArchSpec:
+def arch(rate: float = 1.0, links: bool = False, bypass: bool = False) -> ArchSpec:
     """DRAM, a buffer, and an array of register files with a MAC each."""
     leak = Sourced(1e-3, 1e-3, 1e-3, "test")
     energies = {"read_energy": _pj(2.5), "write_energy": _pj(3.5), "update_energy": _pj(3.5)}
@@ -39,8 +39,8 @@ def arch(x: int = 4, y: int = 4, rate: float = 1.0, links: bool = False) -> Arch
         (
             Memory("DRAM", "dram", ALL, access_bits=32, read_energy=_pj(64.0), write_energy=_pj(64.0)),
             Memory("BUF", "sram", ALL, capacity_bits=65536, read_bandwidth=24.0, leakage_w=leak, **energies),
-            Array("PE", x, y, link_transfers=links),
-            Memory("RF", "regfile", ALL, capacity_bits=512, leakage_w=leak, **energies),
+            Array("PE", 4, 4, link_transfers=links),
+            Memory("RF", "regfile", ALL, ALL if bypass else NONE, 512, leakage_w=leak, **energies),
             Compute("MAC", "int", 8, ((8, rate),), _pj(0.25), leak),
         ),
         clock_hz=1e9,
@@ -79,5 +79,16 @@ UNEVEN = (
     replace(
         mapping(("C", 2, 0, None), ("K", 4, 1, None), ("R", 3, 3, None)),
         loops=(Loop("C", 2, 0, 2), Loop("K", 4, 1, 4), Loop("P", 2, 1, 2), Loop("P", 4, 2, 3, "x"), Loop("R", 3, 3, 3)),
+    ),
+)
+# No register files: the buffer serves the units, whose windows meet on diagonals.
+DIRECT = (
+    conv(4, 2, 2, 4),
+    Mapping(
+        tuple(
+            Loop(d, b, n, b, a)  # type: ignore[arg-type]
+            for d, b, n, a in (("C", 2, 1, None), ("K", 4, 1, None), ("P", 4, 2, "x"), ("R", 2, 2, "y"))
+        ),
+        (ALL, ALL, NONE, NONE, NONE),
     ),
 )
