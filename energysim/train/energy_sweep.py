@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from energysim.train.checkpoint import write_whole
 from energysim.train.hooks import Hook
+from energysim.train.models import fitted_workload
 from energysim.train.prune import StructuredPruning, pruning_times
 from energysim.train.result import RunResult
 from energysim.train.session import Session, run_session
@@ -93,13 +94,16 @@ def energy_sweep(
 ) -> Iterator[SweepRow]:
     """Trains every point over the session's seeds (its workloads are not used), the energy logged per epoch.
 
-    ``ratio``: share of channels that pruned points lose. Raises PruningError where the recipe is too short to prune.
+    ``ratio``: share of channels that pruned points lose. Raises PruningError where the recipe is too short to prune,
+    DepthError for a depth that no ResNet has.
     """
     if any(point.pruned for point in points):
         pruning_times(session.recipe.total_epochs, every)
-    for point in points:
-        file = session.out / "workloads" / f"{point.label.replace(' ', '-')}.yaml"
+    files = {point: session.out / "workloads" / f"{point.label.replace(' ', '-')}.yaml" for point in points}
+    for point, file in files.items():  # all of them before the first is trained: a network that cannot be costs nothing
         write_whole(file, point.workload_yaml().encode())
+        fitted_workload(str(file), session.opened(session.seeds[0])).model()
+    for point, file in files.items():
         yield _row(point, _runs(point, file, session, fabric, progress, warn, ratio, every), target)
 
 
