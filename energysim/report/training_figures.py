@@ -123,7 +123,7 @@ def per_class_accuracy(named: Sequence[tuple[str, Sequence[float | None]]], clas
         )
     axes.set_xticks(range(len(classes)), classes, rotation=90, fontsize=6)
     axes.set(ylabel="accuracy (%)", ylim=(0, 100))
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -220,7 +220,8 @@ def bars(summaries: Sequence[ModelSummary], panels: Sequence[tuple[str, Callable
         axes[index].bar_label(drawn, [f"{value:.3g}" for value in values], fontsize=7, padding=2)
         axes[index].set_yticks(range(len(summaries)), [summary.name for summary in summaries], fontsize=7)
         axes[index].invert_yaxis()
-        axes[index].set(xlabel=label, xscale="log")
+        axes[index].set_xlabel(label, fontsize=8)
+        axes[index].set_xscale("log")
         axes[index].margins(x=0.25)
     return figure
 

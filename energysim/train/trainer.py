@@ -112,9 +112,10 @@ class Trainer:
             if progress is not None:
                 done = place.epoch * run.steps + place.step
                 progress(done, recipe.total_epochs * run.steps, self._told())
-            if place.step < run.steps:
+            # Several processes stop and save together, at the end of an epoch.
+            if place.step < run.steps and run.fabric.world_size == 1:
                 self._stop_if_asked(stop)
-                if time.monotonic() - self._saved_at > CHECKPOINT_SECONDS and run.fabric.world_size == 1:
+                if time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
                     self._save()
 
     def _step(self, images: Tensor, targets: Tensor) -> None:
@@ -147,7 +148,8 @@ class Trainer:
                 hint="a lower learning rate, gradient_clip or precision '32'; the checkpoint before is kept",
             )
         validation = predict(self.learner.wrapped, run.data.batches("validation", run.recipe.batch))
-        accuracy, validation_loss = accuracy_and_loss(validation)
+        # The first process's, so that all stop early alike: BatchNorm's statistics are every process's own.
+        accuracy, validation_loss = run.fabric.broadcast(accuracy_and_loss(validation))
         record = EpochRecord(
             epoch=place.epoch + 1,
             stage=self.learner.stage.name,
@@ -224,12 +226,19 @@ class Trainer:
         self._saved_at = time.monotonic()
 
     def _stop_if_asked(self, stop: StopRequest) -> None:
-        if stop.asked:
+        if self._anywhere(stop.asked):
             self._save()
             raise Interrupted(
                 f"stopped in epoch {self.place.epoch + 1} after step {self.place.step}; saved in "
                 f"{self.run.files.last}: the same command goes on from there"
             )
+
+    def _anywhere(self, asked: bool) -> bool:
+        """Whether any process was asked."""
+        if self.run.fabric.world_size == 1:
+            return asked
+        flag: Any = self.run.fabric.all_reduce(torch.tensor(float(asked)), reduce_op="sum")
+        return bool(flag > 0)
 
     def _told(self) -> str:
         text = f"epoch {self.place.epoch + 1}/{self.run.recipe.total_epochs}"
