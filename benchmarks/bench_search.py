@@ -1,9 +1,10 @@
 """The mapper: values and CPU seconds next to the peers', rates, whole networks, and how the time grows.
 
-    python benchmarks/bench_search.py [a2] [timeloop] [rate] [networks] [growth] [--archs NAME,...] [--figure FILE.svg]
+    python benchmarks/bench_search.py [a2] [timeloop] [rate] [networks] [growth] [enumeration]
+                                      [--archs NAME,...] [--figure FILE.svg] [--seeds FIRST:LAST]
 
-Without a name every part runs (some minutes, most of it tracing the networks). One process; CPU seconds of searching
-only, after the kernels have been compiled. Peers: figures of AccelForge and timeloop-mapper, measured on one core of
+Without a name every part but the enumeration runs (some minutes, most of it tracing the networks). One process; CPU
+seconds of searching only, after the kernels have been compiled. Peers: figures of AccelForge and timeloop-mapper, measured on one core of
 a like machine (compare as ratios).
 """
 
@@ -33,6 +34,7 @@ from golden import BEST_EDP, LAYERS, eyeriss, layer, simple3
 
 ACCELFORGE_UJ = {"lightweight_cnn": 65.470, "resnet18 convolutions": 2468.5}
 ACCELFORGE_CPU_S = {"lightweight_cnn": 185.0, "resnet18 convolutions": 624.0}
+PARTS = ("a2", "timeloop", "rate", "networks", "growth")
 NETWORKS = ("resnet50", "mobilenet_v2", "vit_b_16")
 
 
@@ -244,13 +246,32 @@ def drawn(series: dict[str, list[tuple[float, float]]]) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
+def bench_enumeration(seeds: range) -> None:
+    """The search against every mapping of small random problems and architectures, for six objectives."""
+    from test_enumeration import OBJECTIVES, compare, small
+
+    print("## Enumeration\n")
+    begin = time.process_time()
+    cases = mappings = 0
+    for seed in seeds:
+        found = small(seed, 24)
+        if found is not None:
+            mappings += compare(found)  # raises where the search is not right
+            cases += 1
+    print(
+        f"seeds {seeds.start} to {seeds.stop - 1}: {cases:,} cases x {len(OBJECTIVES)} objectives, {mappings:,} mappings "
+        f"evaluated, no difference; {time.process_time() - begin:.0f} CPU s\n"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=["a2", "timeloop", "rate", "networks", "growth", []])
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, "enumeration", []])
     parser.add_argument("--archs", help="of the networks (default: all that are shipped)")
     parser.add_argument("--figure", type=Path, help="where the growth is drawn")
+    parser.add_argument("--seeds", default="20000:21000", metavar="FIRST:LAST", help="of the enumeration")
     options = parser.parse_args()
-    parts = options.parts or ["a2", "timeloop", "rate", "networks", "growth"]
+    parts = options.parts or PARTS
     arch, costs = chain(2)
     search(layer(4, 4, 4, 3), arch, costs, objective=EDP)  # compiles, or loads what was compiled
     if "a2" in parts:
@@ -263,6 +284,8 @@ def main() -> None:
         bench_networks(options.archs.split(",") if options.archs else list(list_archs()))
     if "growth" in parts:
         bench_growth(options.figure)
+    if "enumeration" in parts:
+        bench_enumeration(range(*map(int, options.seeds.split(":"))))
 
 
 if __name__ == "__main__":

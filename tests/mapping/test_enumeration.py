@@ -1,4 +1,7 @@
-"""The search's optimum equals the best of a complete enumeration, for every objective."""
+"""The search's optimum equals the best of a complete enumeration, for every objective.
+
+Thousands more of the same: `python benchmarks/bench_search.py enumeration --seeds 20000:26000`.
+"""
 
 from __future__ import annotations
 
@@ -64,15 +67,15 @@ def test_optimum_equals_the_best_of_all_mappings(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", range(20))
+@pytest.mark.parametrize("block", range(6))
 def test_optimum_equals_the_best_of_all_mappings_in_many_cases(block: int) -> None:
     compared = 0
-    for seed in range(1000 + 50 * block, 1050 + 50 * block):
-        found = small(seed, 30)
+    for seed in range(1000 + 25 * block, 1025 + 25 * block):
+        found = small(seed, 24)
         if found is not None:
             compare(found)
             compared += 1
-    assert compared > 25
+    assert compared > 12
 
 
 def test_most_cases_are_proven() -> None:
