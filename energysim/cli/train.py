@@ -151,8 +151,6 @@ def _run(session: Session, fabric: Any) -> tuple[list[ModelSummary], list[Any]]:
     def warn(message: str) -> None:
         click.echo(f"warning: {message}", err=True)
 
-    summaries: list[ModelSummary] = []
-    results: list[Any] = []
     with progress_bar("training") as bar:
 
         def named(run: str) -> Callable[[int, int, str], None] | None:
@@ -161,14 +159,13 @@ def _run(session: Session, fabric: Any) -> tuple[list[ModelSummary], list[Any]]:
             return lambda done, total, text: bar(done, total, f"{run}: {text}")
 
         try:
-            for found in run_session(session, fabric, named, warn):
-                results += found
-                if fabric.is_global_zero:
-                    summaries.append(summary_of(found, session.arch))
+            groups = list(run_session(session, fabric, named, warn))
         except Interrupted as stopped:
             click.echo(str(stopped), err=True)
             raise
-    return summaries, results
+    # Costs come last: nothing about a device can keep a model from being trained.
+    summaries = [summary_of(group, session.arch) for group in groups] if fabric.is_global_zero else []
+    return summaries, [result for group in groups for result in group]
 
 
 def _as_json(summaries: list[ModelSummary], results: list[Any]) -> str:
