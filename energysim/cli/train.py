@@ -77,12 +77,14 @@ def train(
     if not fabric.is_global_zero:
         return
     from energysim.report.training import training_sheet
+    from energysim.version import __version__
 
     sheet = training_sheet(summaries)
     if json_file is not None:
         write_text(_as_json(summaries, results), json_file)
     if markdown_file is not None:
-        write_text(sheet.to_markdown().rstrip("\n"), markdown_file)
+        made = f"Made by `{' '.join(['energysim', *sys.argv[1:]])}` (energysim {__version__})."
+        write_text(f"{sheet.to_markdown()}\n{made}", markdown_file)
     if "-" not in (json_file, markdown_file):
         from rich.console import Console
 
