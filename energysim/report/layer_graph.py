@@ -33,6 +33,10 @@ def print_graph(graph: LayerGraph, console: Console, views: bool = False) -> Non
     hidden = len(graph.layers) - len(shown)
     views_text = f" (and {hidden} views, which move no word)" if hidden else ""
     console.print(f"{len(shown)} layers{views_text}, {graph.macs:,} MACs, {graph.parameters:,} parameters")
+    fixed = sorted(width for width in graph.widths if width is not None)
+    if fixed:
+        rest = "; the rest as wide as the device's" if None in graph.widths else ""
+        console.print(f"quantized to words of {', '.join(map(str, fixed))} bits{rest}")
     for op, (count, words) in _unmodelled(graph).items():
         console.print(f"not modelled: {op}, {count} x, {words:,} words moved")
     for note in graph.notes:
@@ -73,7 +77,8 @@ def _layer_data(graph: LayerGraph, layer: Layer) -> dict[str, Any]:
 
 
 def _edge_data(edge: Edge) -> dict[str, Any]:
-    return {"name": edge.name, "shape": list(edge.shape), "kind": edge.kind.value, "storage": edge.storage}
+    data = {"name": edge.name, "shape": list(edge.shape), "kind": edge.kind.value, "storage": edge.storage}
+    return data if edge.bits is None else {**data, "bits": edge.bits}
 
 
 def _shapes(graph: LayerGraph, edges: tuple[str, ...]) -> str:
