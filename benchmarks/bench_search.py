@@ -4,8 +4,8 @@
                                       [--archs NAME,...] [--figure FILE.svg] [--seeds FIRST:LAST]
 
 Without a name every part but the enumeration runs (some minutes, most of it tracing the networks). One process; CPU
-seconds of searching only, after the kernels have been compiled. Peers: figures of AccelForge and timeloop-mapper, measured on one core of
-a like machine (compare as ratios).
+seconds of searching only, after the kernels have been compiled. Peers: figures of AccelForge and timeloop-mapper,
+measured on one core of a like machine (compare as ratios).
 """
 
 from __future__ import annotations
@@ -259,8 +259,8 @@ def bench_enumeration(seeds: range) -> None:
             mappings += compare(found)  # raises where the search is not right
             cases += 1
     print(
-        f"seeds {seeds.start} to {seeds.stop - 1}: {cases:,} cases x {len(OBJECTIVES)} objectives, {mappings:,} mappings "
-        f"evaluated, no difference; {time.process_time() - begin:.0f} CPU s\n"
+        f"seeds {seeds.start} to {seeds.stop - 1}: {cases:,} cases x {len(OBJECTIVES)} objectives, {mappings:,} "
+        f"mappings evaluated, no difference; {time.process_time() - begin:.0f} CPU s\n"
     )
 
 

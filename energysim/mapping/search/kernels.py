@@ -38,7 +38,7 @@ from energysim.mapping.search.records import (
 from energysim.mapping.search.space import Tables
 
 
-@inlined
+@lean
 def metric_of(metric: int, goal: Goal, costs: Floats, steps: float) -> float:
     """Objective from component sums; ``steps``: compute cycles."""
     cycles = steps
