@@ -38,7 +38,7 @@ def training_sheet(summaries: Sequence[ModelSummary]) -> Sheet:
         columns.append(("front", lambda s: "yes" if front[summaries.index(s)] else ""))
     columns.append(("training", lambda s: format_time(s.training_s.mean)))
     where = "" if cost is None else f"; one inference on {cost.arch}, batch 1, {cost.bits}-bit words, layerwise"
-    notes = [f"top-1 on {first.data}'s test images, mean ± standard deviation over {_seeds(summaries)}"]
+    notes = [f"top-1 on the test images of {first.data}, mean ± standard deviation over {_seeds(summaries)}"]
     if cost is not None:
         notes.append("front: no other model here has more accuracy for the same or less energy")
     return _sheet(f"{first.data}{where}", columns, summaries, tuple(notes))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from test_train_data import cifar_files
 
 from energysim.cli import cli
 from energysim.errors import EnergySimError
@@ -56,6 +57,20 @@ def test_training_again_repeats_nothing_and_says_the_same(runs: Path) -> None:
     seeds = [run["test"]["top1"] for run in table["runs"][:2]]
     assert table["models"][0]["top1"]["mean"] == pytest.approx(sum(seeds) / 2)
     assert table["models"][0]["parameters"] == 13758
+
+
+def test_s1_on_cifar_100_dry_runs_on_files_in_its_format(tmp_path: Path) -> None:
+    """The command of the full experiment, three steps long."""
+    cifar_files(tmp_path / "data", count=60)
+    result = _run(
+        *("train", "lightweight_cnn", "--recipe", "s1", "--data", "cifar100", "--data-root", str(tmp_path / "data")),
+        *("--unverified", "--limit-batches", "3", "--batch", "16", "--epochs", "1", "-o", str(tmp_path / "runs")),
+        *("--json", "-"),
+    )
+    (model,) = _json(result)["models"]
+    assert model["parameters"] == 258_292 and model["data"] == "cifar100"
+    history = (tmp_path / "runs" / "lightweight_cnn" / "seed0" / "metrics.csv").read_text().splitlines()
+    assert len(history) == 2 and history[1].startswith("1,all,")
 
 
 def test_evaluate_finds_what_training_found(runs: Path) -> None:

@@ -112,7 +112,7 @@ def test_seeds_of_places_differ() -> None:
 # -- CIFAR, in its own format
 
 
-def _cifar_files(root: Path, count: int = 40, classes: int = 100) -> Path:
+def cifar_files(root: Path, count: int = 40, classes: int = 100) -> Path:
     folder = root / "cifar-100-python"
     folder.mkdir(parents=True)
     draw = np.random.default_rng(0)
@@ -127,8 +127,8 @@ def _cifar_files(root: Path, count: int = 40, classes: int = 100) -> Path:
     return folder
 
 
-def test_cifar_files_are_read_in_their_own_format(tmp_path: Path) -> None:
-    folder = _cifar_files(tmp_path)
+def testcifar_files_are_read_in_their_own_format(tmp_path: Path) -> None:
+    folder = cifar_files(tmp_path)
     data = open_data("cifar100", tmp_path, verified=False)
     assert (data.num_classes, len(data.train), len(data.validation), len(data.test)) == (100, 36, 4, 40)
     assert data.mean == (0.5071, 0.4867, 0.4408) and data.std == (0.2675, 0.2565, 0.2761)
@@ -138,8 +138,8 @@ def test_cifar_files_are_read_in_their_own_format(tmp_path: Path) -> None:
     assert image.flatten().tolist() == raw["data"][7].tolist()  # red plane, green plane, blue plane, row by row
 
 
-def test_cifar_files_of_ones_own_need_a_word(tmp_path: Path) -> None:
-    _cifar_files(tmp_path)
+def testcifar_files_of_ones_own_need_a_word(tmp_path: Path) -> None:
+    cifar_files(tmp_path)
     with pytest.raises(DataError, match=r"train: the file's checksum is not the published one .*--unverified"):
         open_data("cifar100", tmp_path)
 
@@ -157,8 +157,8 @@ def test_cifar_files_of_ones_own_need_a_word(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_damaged_cifar_files_are_named(tmp_path: Path, damage: Any, message: str) -> None:
-    damage(_cifar_files(tmp_path))
+def test_damagedcifar_files_are_named(tmp_path: Path, damage: Any, message: str) -> None:
+    damage(cifar_files(tmp_path))
     with pytest.raises(DataError, match=message):
         open_data("cifar100", tmp_path, verified=False)
 
@@ -170,7 +170,7 @@ class _Hostile:
 
 def test_a_cifar_file_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (_cifar_files(tmp_path) / "train").write_bytes(pickle.dumps({"data": _Hostile()}))
+    (cifar_files(tmp_path) / "train").write_bytes(pickle.dumps({"data": _Hostile()}))
     with pytest.raises(DataError, match=r"it names \w+\.mkdir"):
         open_data("cifar100", tmp_path, verified=False)
     assert not (tmp_path / "should_not_exist").exists()
