@@ -57,7 +57,7 @@ class Quantizer(nn.Module):
         how = self._observing or ("average" if self.training else None)
         if how is not None:
             self._learn(x.detach(), how)
-        return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, 0, self.top)
+        return torch.fake_quantize_per_tensor_affine(x, self.scale.float(), self.zero_point, 0, self.top)
 
     def _learn(self, x: Tensor, how: Observing) -> None:
         low, high = x.amin().float().clamp(max=0.0), x.amax().float().clamp(min=0.0)
@@ -93,7 +93,8 @@ class WeightQuantizer(nn.Module):
         if self.training or self._observing is not None:
             largest = weight.detach().float().flatten(1).abs().amax(1)
             self.scale.copy_((largest / self.top).clamp(min=_SMALLEST))
-        return torch.fake_quantize_per_channel_affine(weight, self.scale, self.zero_point, 0, -self.top, self.top)
+        scale = self.scale.float()  # the operator takes no other, whatever the model was converted to
+        return torch.fake_quantize_per_channel_affine(weight, scale, self.zero_point, 0, -self.top, self.top)
 
 
 class QuantizedConv2d(nn.Conv2d):

@@ -89,6 +89,12 @@ def test_the_smallest_channels_go() -> None:
     assert weight[:, 0, 0, 0].tolist() == [3.0, 4.0]
 
 
+def test_a_network_that_cannot_be_followed() -> None:
+    workload = resolve_workload("shufflenet_v2_cifar")
+    with pytest.raises(PruningError, match="ShuffleNetV2 cannot be pruned by channels"):
+        prune_channels(workload.model(), (3, 32, 32), 0.5)
+
+
 def test_structured_pruning_in_a_run(data: Data, tmp_path: Path) -> None:
     hooks = (
         TrainingEnergy("a2", data.image_shape, len(data.train), "adam", RECIPE.batch),

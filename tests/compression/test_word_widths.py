@@ -220,3 +220,11 @@ def test_what_cannot_be_quantized(plain: nn.Module) -> None:
 
     with pytest.raises(RewriteError, match="less overlap than it needs"):
         quantized_network(memory_optimized_cnn(tile_size=4, overlap=0), (3, 32, 32))
+
+
+def test_verify_refuses_what_it_would_compute_otherwise(plain: nn.Module, images: Tensor) -> None:
+    from energysim.nn.executor.program import ExecutionError, prepare
+
+    for dtype in (torch.float32, torch.float64):
+        with pytest.raises(ExecutionError, match="quantizers are not executed"):
+            prepare(quantized(plain, images, 8).to(dtype), (images[:1].to(dtype),))

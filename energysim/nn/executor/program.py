@@ -87,10 +87,15 @@ class _Recorder(fx.Interpreter):
 def prepare(model: nn.Module, inputs: Sequence[Tensor], *, name: str | None = None) -> ExecutableProgram:
     """Trace ``model`` at inference and run it once on ``inputs``.
 
-    Raises TraceError where torch.export cannot make a program of it.
+    Raises TraceError where torch.export cannot make a program of it, ExecutionError for a quantized network.
     """
     given = tuple(inputs)
     graph, origin, exported = trace_with_origin(model.eval(), given, name=name)
+    if any(width is not None for width in graph.widths):
+        raise ExecutionError(
+            "the network quantizes its tensors, and quantizers are not executed",
+            hint="the network before quantization has the same layers and moves the same words",
+        )
     signature = exported.graph_signature
     names = {
         **signature.inputs_to_parameters,
