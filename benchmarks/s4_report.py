@@ -36,7 +36,9 @@ NEAR = 0.05
 
 def report(cells: Sequence[Cell]) -> str:
     """The whole page, in Markdown."""
-    return "\n".join([_HEAD.format(near=100 * NEAR), *_claims(cells), *_reductions(cells), *_tables(cells)]) + "\n"
+    spent = f"Computed in {sum(cell['cpu_s'] for cell in cells):.0f} CPU s."
+    parts = [_HEAD.format(near=100 * NEAR), *_claims(cells), _REASONS, *_reductions(cells), *_tables(cells), "", spent]
+    return "\n".join(parts) + "\n"
 
 
 _HEAD = """# Memory access of the S4 models
@@ -53,6 +55,21 @@ pooling and the additions of the residual blocks, the second leaves them out.
 - *floor*: weights, input and output once: no schedule moves less.
 - Energies are of batch 1 at the device's own word width, of the least-energy mappings found in 5 s per layer.
 - A figure is called the claimed one where it is within {near:.0f} %.
+"""
+
+
+_REASONS = """Why the other conditions cannot show them:
+
+- With a 32x32 image the stem (stride 2) leaves planes of 16x16, which no tile of 16, 32 or 64 cuts: all tiles move the
+  same, and the claimed order of tile sizes is impossible there.
+- At batch 1 and 32x32 the weights are most of the traffic, and every schedule fetches them once. Only larger images,
+  or batches, have feature maps that are worth keeping.
+- A larger buffer can only help until it holds every map, and not beyond the device's memory (`*`). What it takes is
+  also missing where the layers work, so it can move more.
+- A larger tile fetches less halo, until the tile no longer fits beside the weights: then these are fetched for every
+  tile, or the stack breaks up. Which size is best depends on the memory and the word width, not on the network alone.
+- Tiles with their full halo change no result, so the accuracies beside these figures in the write-up cannot come from
+  the tile size: [execution.md](execution.md).
 """
 
 
