@@ -1,18 +1,22 @@
 """Where feature maps and weights live on chip while a stack runs, and the device as its tiles see it.
 
-While the tiles of a stack run, everything they touch is on chip: feature maps in the outermost on-chip memory that
-holds ifmaps and ofmaps, weights in the outermost on-chip memory that holds weights before any fan-out. A layer's tile
-is then mapped onto the device without its DRAM; where no such memory holds weights, they go on streaming from DRAM.
+While the tiles of a stack run, everything they touch is on chip: feature maps in a memory that holds ifmaps and ofmaps,
+weights in one that holds weights before any fan-out. The outermost of these is the roomiest; where all that a stack
+keeps fits in one further in that is theirs alone (a local buffer), it lives there and never passes the outer one. A
+layer's tile is then mapped onto the device without the memories outside its homes; where no memory holds weights, they
+go on streaming from DRAM.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from energysim.arch.spec import ArchSpec, Array, Constraints, Memory, Node
 from energysim.errors import InfeasibleError
 
 _PLANE = ("P", "Q", "D")
+_MAPS = ("ifmap", "ofmap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +46,77 @@ def capacity_bytes(memory: Memory) -> int | None:
 
 
 def homes(arch: ArchSpec) -> Homes:
-    """Raises InfeasibleError where no on-chip memory holds both ifmaps and ofmaps."""
+    """The outermost homes. Raises InfeasibleError where no on-chip memory holds both ifmaps and ofmaps."""
     maps = map_memory(arch)
     if maps is None:
         raise InfeasibleError(
             f"{arch.name!r} has no on-chip memory that holds both ifmaps and ofmaps",
             hint="feature maps cannot stay on chip between layers there; use the variants plain, layerwise or tiled",
         )
-    nodes = list(arch.nodes[1:])
-    weights = _weight_memory(nodes)
-    at_maps = nodes.index(maps)
-    nodes[at_maps] = maps = _keeping(maps, {"ifmap", "ofmap"})
+    weights = next(_before_fan_out(arch, "weights"), None)
+    return _homes(arch, maps, weights)
+
+
+def homes_inwards(arch: ArchSpec) -> Iterator[Homes]:
+    """Homes from the innermost to the outermost pair. Further in than the outermost, a home holds only its own kind, so
+    that a tile's mapping cannot need its room for anything else. Raises InfeasibleError as :func:`homes` does."""
+    outer = homes(arch)
+    maps = [m for m in _before_fan_out(arch, *_MAPS) if m.name == outer.maps.name or not _holds(m, "weights")]
+    weights: list[Memory | None] = [
+        m
+        for m in _before_fan_out(arch, "weights")
+        if (outer.weights is not None and m.name == outer.weights.name) or not any(_holds(m, kind) for kind in _MAPS)
+    ]
+    for maps_home in reversed(maps):
+        for weights_home in reversed(weights or [None]):
+            yield _homes(arch, maps_home, weights_home)
+
+
+def _before_fan_out(arch: ArchSpec, *kinds: str) -> Iterator[Memory]:
+    """On-chip memories that all PEs share and that hold the kinds, outermost first."""
+    for node in arch.nodes[1:]:
+        if isinstance(node, Array) and node.x * node.y > 1:
+            return
+        if isinstance(node, Memory) and all(_holds(node, kind) for kind in kinds):
+            yield node
+
+
+def _holds(memory: Memory, kind: str) -> bool:
+    return memory.holds(kind, kind)
+
+
+def _homes(arch: ArchSpec, maps: Memory, weights: Memory | None) -> Homes:
     # A home holds its tensors whole (the stack's plan checks that they fit), so nothing ever refills it, and loops
     # further out than it only say in which order it is read.
+    nodes: list[Node] = []
+    outside = {"ifmap", "ofmap", "weights"}
     if weights is None:
-        stream = replace(arch.memories[0], keep=frozenset({"weights"}), may_bypass=frozenset())
-        nodes.insert(at_maps + 1, stream)
-    else:
-        at_weights = next(i for i, node in enumerate(nodes) if node.name == weights.name)
-        nodes[at_weights] = weights = _keeping(nodes[at_weights], {"weights"})
+        outside.remove("weights")
+    for node in arch.nodes[1:]:
+        if not isinstance(node, Memory):
+            nodes.append(node)
+            continue
+        here = ({"ifmap", "ofmap"} if node.name == maps.name else set()) | (
+            {"weights"} if weights is not None and node.name == weights.name else set()
+        )
+        outside -= here
+        kept = _keeping(_without(node, outside), here)
+        if kept.keep or kept.may_bypass:
+            nodes.append(kept)
+        if node.name == maps.name:
+            maps = kept
+            if weights is None:
+                nodes.append(replace(arch.memories[0], keep=frozenset({"weights"}), may_bypass=frozenset()))
+        if weights is not None and node.name == weights.name:
+            weights = kept
     return Homes(maps, weights, replace(arch, nodes=tuple(nodes)))
 
 
-def _weight_memory(nodes: list[Node]) -> Memory | None:
-    for node in nodes:
-        if isinstance(node, Array) and node.x * node.y > 1:
-            return None
-        if isinstance(node, Memory) and node.holds("weights", "weights"):
-            return node
-    return None
+def _without(memory: Memory, kinds: set[str]) -> Memory:
+    return replace(memory, keep=memory.keep - kinds, may_bypass=memory.may_bypass - kinds)
 
 
-def _keeping(node: Node, roles: set[str]) -> Memory:
-    assert isinstance(node, Memory)
+def _keeping(node: Memory, roles: set[str]) -> Memory:
     return replace(node, keep=node.keep | roles, may_bypass=node.may_bypass - roles)
 
 

@@ -13,6 +13,7 @@ from energysim.arch.spec import Energy
 from energysim.cost.energy import leakage_of
 from energysim.cost.layers import op_class, touched_words
 from energysim.cost.results import LayerCost
+from energysim.energy import ActionEnergies
 from energysim.engines.streaming import bandwidth_cycles
 from energysim.graph.layers import Layer, LayerGraph
 from energysim.mapping.search.objective import Metric
@@ -20,6 +21,7 @@ from energysim.schedule.homes import Homes
 from energysim.schedule.options import LayerWork, Option
 from energysim.simulation.layers import Shares, layer_alone
 from energysim.simulation.setting import Setting
+from energysim.simulation.stacks import inner_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,33 @@ class _Class:
     overhead_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """pJ per word that enters the home of the feature maps or is written there as a result, and of the weights."""
+
+    map_fill: float
+    map_update: float
+    weight_fill: float
+    weight_read: float
+
+    def at_most(self, other: _Home) -> _Home:
+        return _Home(
+            min(self.map_fill, other.map_fill),
+            min(self.map_update, other.map_update),
+            min(self.weight_fill, other.weight_fill),
+            min(self.weight_read, other.weight_read),
+        )
+
+
+def _home(place: Homes, energies: ActionEnergies, bits: int) -> _Home:
+    maps = energies.memory(place.maps.name)
+    of_maps = _per_word(maps.write, place.maps.bits_of(bits)), _per_word(maps.update, place.maps.bits_of(bits, True))
+    if place.weights is None:
+        return _Home(*of_maps, 0.0, 0.0)
+    weights, width = energies.memory(place.weights.name), place.weights.bits_of(bits)
+    return _Home(*of_maps, _per_word(weights.write, width), _per_word(weights.read, width))
+
+
 class Bounds:
     """``alone``: the cost of each layer on its own, as the variant `layerwise` found it."""
 
@@ -62,15 +91,7 @@ class Bounds:
         self._read_bits, self._write_bits = self._dram.bits_of(bits), self._dram.bits_of(bits, True)
         self._dram_read = _per_word(dram.read, self._read_bits)
         self._dram_write = _per_word(dram.update, self._write_bits)
-        self._map_fill = self._map_update = self._weight_fill = self._weight_read = 0.0
-        if place is not None:
-            maps = energies.memory(place.maps.name)
-            self._map_fill = _per_word(maps.write, place.maps.bits_of(bits))
-            self._map_update = _per_word(maps.update, place.maps.bits_of(bits, True))
-        if place is not None and place.weights is not None:
-            weights = energies.memory(place.weights.name)
-            self._weight_fill = _per_word(weights.write, place.weights.bits_of(bits))
-            self._weight_read = _per_word(weights.read, place.weights.bits_of(bits))
+        self._outer = _Home(0.0, 0.0, 0.0, 0.0) if place is None else _home(place, energies, bits)
         self._mac_pj = energies.mac(bits).pj.value
         self._leak_w = sum(leakage.value for _, leakage in leakage_of(arch, energies))
         self._peak = arch.instances(len(arch.nodes) - 1) * arch.compute.throughput(bits)
@@ -126,27 +147,36 @@ class Bounds:
     def stacked(self, option: Option, staying: frozenset[str]) -> tuple[Amount, Amount]:
         """(bound, estimate) of a stack; no word of the feature maps ``staying`` crosses DRAM."""
         if option not in self._stacked:
-            layers = tuple(self._in_stack(work, frozenset()) for work in option.work)
+            home = self._home_of(option)
+            layers = tuple(self._in_stack(work, frozenset(), home) for work in option.work)
             nothing = Amount(0.0, 0.0, 0.0)
             totals = sum((b for b, _ in layers), nothing), sum((e for _, e in layers), nothing)
             self._stacked[option] = layers, totals
         layers, (bound, estimate) = self._stacked[option]
         if staying:
+            home = self._home_of(option)
             for work, (old_bound, old_estimate) in zip(option.work, layers, strict=True):
                 if any(edge in staying for edge, _ in (*work.loads, *work.stores)):
-                    new_bound, new_estimate = self._in_stack(work, staying)
+                    new_bound, new_estimate = self._in_stack(work, staying, home)
                     bound, estimate = bound + new_bound - old_bound, estimate + new_estimate - old_estimate
         return bound, estimate
 
-    def _in_stack(self, work: LayerWork, staying: frozenset[str]) -> tuple[Amount, Amount]:
+    def _home_of(self, option: Option) -> _Home:
+        """The cheaper of the innermost home that has room and the outermost, which it has beside retained maps."""
+        inner = inner_place(option.ranges, self._setting.arch)
+        if inner is None:
+            return self._outer
+        return _home(inner, self._setting.energies, self._setting.bits).at_most(self._outer)
+
+    def _in_stack(self, work: LayerWork, staying: frozenset[str], home: _Home) -> tuple[Amount, Amount]:
         reads = sum(words for edge, words in work.loads if edge not in staying)
         writes = sum(words for edge, words in work.stores if edge not in staying)
         weights = work.weight_words * (work.weight_fetches if self._weights_at_home else work.runs)
-        on_chip = work.macs * self._mac_pj + work.out_words * self._map_update
-        moved = reads * self._map_fill
+        on_chip = work.macs * self._mac_pj + work.out_words * home.map_update
+        moved = reads * home.map_fill
         if self._weights_at_home:
-            moved += weights * self._weight_fill
-            on_chip += self._weight_reads(work)
+            moved += weights * home.weight_fill
+            on_chip += self._weight_reads(work, home)
         bound = self._amount(work.name, work.macs, reads + weights, writes, on_chip + moved, 1.0)
         scaled = on_chip * self._relation[work.name] + moved
         return bound, self._amount(work.name, work.macs, reads + weights, writes, scaled, self._slow[work.name])
@@ -155,10 +185,10 @@ class Bounds:
     def _weights_at_home(self) -> bool:
         return self._place is not None and self._place.weights is not None
 
-    def _weight_reads(self, work: LayerWork) -> float:
+    def _weight_reads(self, work: LayerWork, home: _Home) -> float:
         if self._layers[work.name].problem is None:
             return 0.0
-        return work.weight_words * work.runs * self._weight_read
+        return work.weight_words * work.runs * home.weight_read
 
     def _amount(
         self, name: str, macs: float, reads: float, writes: float, on_chip_pj: float, slowdown: float
@@ -192,7 +222,7 @@ class Bounds:
                 for tensor, edge in layer.operands
                 if layer.problem.tensor(tensor).is_parameter
             )
-        least = layer.macs * self._mac_pj + out_words * self._map_update + weights * self._weight_read
+        least = layer.macs * self._mac_pj + out_words * self._outer.map_update + weights * self._outer.weight_read
         return max(1.0, (cost.energy.value - outside) / least) if least else 1.0
 
     def _slowdown(self, name: str) -> float:

@@ -7,7 +7,7 @@ layer that the mapper cut by itself shows the tiles that its mapping keeps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from math import ceil
@@ -18,13 +18,13 @@ from energysim.graph.layers import Layer, LayerGraph
 from energysim.graph.problem import Role
 from energysim.schedule.allocator import Allocation, allocate
 from energysim.schedule.buffering import retained_ranges
-from energysim.schedule.homes import Homes, capacity_bytes, homes
+from energysim.schedule.homes import Homes, capacity_bytes, homes, homes_inwards
 from energysim.schedule.live import Content, LiveRange, peak_bytes
 from energysim.schedule.moments import moments
 from energysim.schedule.plan import plan_stack
 from energysim.schedule.values import Schedule, Stack
 from energysim.simulation.result import SimulationResult
-from energysim.simulation.stacks import fits_on_chip, stack_fits
+from energysim.simulation.stacks import fits_on_chip, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +38,32 @@ class Occupancy:
 
 
 def occupancies(result: SimulationResult) -> tuple[Occupancy, ...]:
-    """For each variant, the feature maps' home and, where that is another memory, the weights'.
+    """For each variant, every memory that can be a home of feature maps or weights, outermost first.
 
     Raises InfeasibleError for a device that has no on-chip memory which holds both ifmaps and ofmaps.
     """
-    place = homes(result.arch)
-    memories = [place.maps] if place.weights is None or place.shared else [place.maps, place.weights]
+    memories = _by_name(
+        memory
+        for inner in reversed(list(homes_inwards(result.arch)))
+        for memory in (inner.maps, inner.weights)
+        if memory is not None
+    )
     return tuple(
-        _occupancy(result, schedule, cost, place, memory)
+        _occupancy(result, schedule, cost, memory)
         for schedule, cost in zip(result.schedules, result.variants, strict=True)
-        for memory in memories
+        for memory in memories.values()
     )
 
 
-def _occupancy(
-    result: SimulationResult, schedule: Schedule, cost: VariantCost, place: Homes, memory: Memory
-) -> Occupancy:
+def _by_name(memories: Iterable[Memory]) -> dict[str, Memory]:
+    return {memory.name: memory for memory in memories}
+
+
+def _occupancy(result: SimulationResult, schedule: Schedule, cost: VariantCost, memory: Memory) -> Occupancy:
     steps = tuple(name for stack in schedule.stacks for name in stack.layers)
-    drawn = _Drawn(result.arch, result.graph, schedule, place, result.bits)
+    drawn = _Drawn(result.arch, result.graph, schedule, result.bits)
     costs = {layer.name: layer for layer in cost.layers}
-    ranges = [] if memory is not place.maps else list(drawn.retained())
+    ranges = [] if memory.name != homes(result.arch).maps.name else list(drawn.retained())
     for stack in schedule.stacks:
         ranges += drawn.of_stack(stack, memory, costs)
     return Occupancy(schedule.variant, memory.name, steps, allocate(ranges, capacity_bytes(memory)))
@@ -66,8 +72,8 @@ def _occupancy(
 class _Drawn:
     """The live ranges of one schedule, in steps of the whole network."""
 
-    def __init__(self, arch: ArchSpec, graph: LayerGraph, schedule: Schedule, place: Homes, bits: int) -> None:
-        self._arch, self._graph, self._schedule, self._place, self._bits = arch, graph, schedule, place, bits
+    def __init__(self, arch: ArchSpec, graph: LayerGraph, schedule: Schedule, bits: int) -> None:
+        self._arch, self._graph, self._schedule, self._bits = arch, graph, schedule, bits
         self._kept = retained_ranges(graph, schedule.retained, bits)
         self._whole = {
             edge.name
@@ -89,24 +95,27 @@ class _Drawn:
     def of_stack(self, stack: Stack, memory: Memory, costs: dict[str, LayerCost]) -> Iterator[LiveRange]:
         """What the tiles of a stack, or of a layer's mapping, keep in ``memory``."""
         start = self._first[stack.layers[0]]
-        planned = () if stack.free or (stack.tile is None and len(stack.layers) == 1) else self._planned(stack)
-        if not planned:
+        planned = None if stack.free or (stack.tile is None and len(stack.layers) == 1) else self._planned(stack)
+        if planned is None:
             yield from self._mapped(self._graph.layer(stack.layers[0]), costs[stack.layers[0]], memory, start)
-        for item in planned:
-            at_home = self._place.weights if item.content is Content.WEIGHTS else self._place.maps
+            return
+        place, ranges = planned
+        for item in ranges:
+            at_home = place.weights if item.content is Content.WEIGHTS else place.maps
             if at_home is not None and at_home.name == memory.name and item.name not in self._whole:
                 yield LiveRange(item.name, item.content, item.size_bytes, start + item.first, start + item.last)
 
-    def _planned(self, stack: Stack) -> tuple[LiveRange, ...]:
-        """Nothing where a single layer's tiles do not fit on chip and are mapped from DRAM."""
+    def _planned(self, stack: Stack) -> tuple[Homes, tuple[LiveRange, ...]] | None:
+        """Where a stack lives and what it keeps there; None where a single layer's tiles are mapped from DRAM."""
         plan = plan_stack(self._graph, stack)
         ranges = plan.live_ranges(self._bits)
         beside = sum(item.size_bytes for item in self._kept if self._meets(stack, item))
-        if fits_on_chip(ranges, self._place, self._whole, beside):
-            return ranges
-        if stack_fits(plan, self._bits, self._place, self._whole, beside):
-            return max(moments(plan, self._bits), key=peak_bytes)
-        return ()
+        place = place_of(plan, self._arch, self._bits, self._whole, beside)
+        if place is None:
+            return None
+        if fits_on_chip(ranges, place, self._whole, beside):
+            return place, ranges
+        return place, max(moments(plan, self._bits), key=peak_bytes)
 
     def _mapped(self, layer: Layer, cost: LayerCost, memory: Memory, step: int) -> Iterator[LiveRange]:
         if layer.problem is None:

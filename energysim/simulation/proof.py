@@ -13,12 +13,12 @@ from energysim.nn.executor.mapped_tiles import TileMappings
 from energysim.nn.executor.program import ExecutableProgram
 from energysim.nn.executor.scheduled import Costed, How
 from energysim.nn.executor.verify import Verification, verify
-from energysim.schedule.homes import homes, map_memory, reserving, streaming, whole_planes
+from energysim.schedule.homes import map_memory, reserving, streaming, whole_planes
 from energysim.schedule.plan import StackPlan, plan_stack
 from energysim.schedule.values import Schedule, Stack
 from energysim.simulation.schedules import KeptMaps
 from energysim.simulation.setting import Progress, Setting
-from energysim.simulation.stacks import stack_fits
+from energysim.simulation.stacks import place_of
 from energysim.simulation.variants import Request, run_variants
 
 
@@ -82,8 +82,8 @@ def _tiles(plan: StackPlan, setting: Setting, kept: KeptMaps) -> dict[str, TileM
     """
     arch, outermost = whole_planes(setting.arch), 0
     if map_memory(setting.arch) is not None:
-        place, reserved = homes(setting.arch), kept.bytes_during(plan.stack.layers)
-        if stack_fits(plan, setting.bits, place, kept.whole, reserved):
+        place = place_of(plan, setting.arch, setting.bits, kept.whole, kept.bytes_during(plan.stack.layers))
+        if place is not None:
             if place.weights is not None:
                 return {}
             arch, dram = place.arch, setting.arch.memories[0].name

@@ -20,7 +20,7 @@ from energysim.graph.layers import Layer, LayerGraph
 from energysim.graph.problem import Role
 from energysim.mapping.counts import AccessCounts, Counts
 from energysim.mapping.render import loop_nest_text
-from energysim.schedule.homes import Homes, capacity_bytes, homes, map_memory, whole_planes
+from energysim.schedule.homes import Homes, capacity_bytes, homes, homes_inwards, map_memory, whole_planes
 from energysim.schedule.live import Content, LiveRange, peak_bytes
 from energysim.schedule.moments import moments, need_bytes
 from energysim.schedule.plan import LayerPlan, StackPlan, weight_words
@@ -97,6 +97,25 @@ def stack_fits(
     return all(fits_on_chip(ranges, place, staying, reserved_bytes) for ranges in moments(plan, bits))
 
 
+def place_of(
+    plan: StackPlan, arch: ArchSpec, bits: int, staying: Set[str] = frozenset(), reserved_bytes: int = 0
+) -> Homes | None:
+    """Where a stack lives on chip: the innermost homes with room for all of it; beside retained feature maps, which are
+    in the outermost ones, those. None where it does not fit."""
+    if not reserved_bytes:
+        inner = inner_place(plan.live_ranges(bits), arch)
+        if inner is not None:
+            return inner
+    outermost = homes(arch)
+    return outermost if stack_fits(plan, bits, outermost, staying, reserved_bytes) else None
+
+
+def inner_place(ranges: tuple[LiveRange, ...], arch: ArchSpec) -> Homes | None:
+    """The innermost homes with room for ``ranges``; None where only the outermost could have it."""
+    *inner, _ = homes_inwards(arch)
+    return next((place for place in inner if fits_on_chip(ranges, place)), None)
+
+
 def stack_costs(
     plan: StackPlan,
     graph: LayerGraph,
@@ -110,8 +129,9 @@ def stack_costs(
     ``staying``, ``reserved_bytes``: see :func:`fits_on_chip`; no word of a staying map crosses DRAM.
     Raises InfeasibleError where a stack of several layers, or one beside what stays, does not fit.
     """
-    home = map_memory(setting.arch)
-    if home is None or not stack_fits(plan, setting.bits, homes(setting.arch), staying, reserved_bytes):
+    has_home = map_memory(setting.arch) is not None
+    place = place_of(plan, setting.arch, setting.bits, staying, reserved_bytes) if has_home else None
+    if place is None:
         if len(plan.layers) == 1 and not reserved_bytes:
             return (_tiled_from_dram(plan, graph, setting, number),)
         raise InfeasibleError(
@@ -120,7 +140,6 @@ def stack_costs(
             + (f" beside {reserved_bytes:,} bytes of retained feature maps" if reserved_bytes else ""),
             hint="choose smaller tiles, or keep less of the overlap",
         )
-    place = homes(setting.arch)
     loaded: set[str] = set()
     costs = []
     for layer_plan in plan.layers:
