@@ -76,7 +76,7 @@ def held(files: RunFiles) -> Iterator[None]:
     """
     try:
         files.directory.mkdir(parents=True, exist_ok=True)
-        stream = (files.directory / ".lock").open("w")
+        stream = (files.directory / ".lock").open("a")
     except OSError as error:
         raise CheckpointError(f"cannot write into {str(files.directory)!r}: {error.strerror}") from None
     with stream:
