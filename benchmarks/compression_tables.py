@@ -24,16 +24,22 @@ resized to 32x32x3), energies by simulation. What the methods do and what the nu
 
 def sections(runs: Path) -> list[tuple[str, str]]:
     """Heading and command of every table."""
-    compressed, swept = runs / "full", runs / "sweep"
+    compressed, distilled, swept = runs / "compressed", runs / "distilled", runs / "sweep"
     return [
         (
             "Compression",
-            f"compress lightweight_cnn --epochs 12 --seeds 3 --teacher resnet18 --teacher-epochs 2 --out {compressed}",
+            "compress lightweight_cnn --methods baseline,prune,magnitude,ptq,qat --epochs 12 --seeds 3 "
+            f"--out {compressed}",
+        ),
+        (
+            "Distillation from ResNet-18",
+            "compress lightweight_cnn --methods baseline,distill --epochs 5 --teacher resnet18 --teacher-epochs 2 "
+            f"--out {distilled}",
         ),
         ("Too little overlap", f"overlap {compressed}/baseline/lightweight_cnn/seed0 --tiles 1,2,4,8,16,32"),
         (
             "Energy of training",
-            f"training-sweep --base-width 8 --widths 4,16 --epochs 10 --every 3 --seeds 2 --out {swept}",
+            f"training-sweep --base-width 8 --widths 4,16 --epochs 10 --every 3 --out {swept}",
         ),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from energysim.errors import EnergySimError
+from energysim.graph.layers import LayerGraph
 from energysim.nn import MemoryOptimizedConv2d
 from energysim.nn.zoo import DualCNN, cifar_resnet, dual_cnn, enhanced_cnn, lightweight_cnn, memory_optimized_cnn
 from energysim.nn.zoo.dual import dual_parameters, sub_cnn
@@ -37,6 +39,11 @@ PINNED = {
 }
 
 
+@functools.cache
+def traced(name: str) -> LayerGraph:
+    return resolve_workload(name).trace()
+
+
 def counted(model: nn.Module, images: Tensor) -> tuple[int, int]:
     """Parameters, and MACs of convolutions and linear layers by forward hooks: no tracing involved."""
     macs = 0
@@ -59,7 +66,7 @@ def counted(model: nn.Module, images: Tensor) -> tuple[int, int]:
 @pytest.mark.parametrize("name", PINNED)
 def test_parameters_and_macs(name: str) -> None:
     workload = resolve_workload(name)
-    graph = workload.trace()
+    graph = traced(name)
     assert (graph.parameters, graph.macs) == PINNED[name]
     assert counted(workload.model(), torch.zeros(workload.input_shapes[0])) == PINNED[name]
     assert graph.unmodelled == {}
@@ -180,6 +187,6 @@ def test_adapted_classifiers_keep_a_plane() -> None:
     """torchvision's own would end on one pixel: here 4x4 (SqueezeNet 8x8) reach the classifier's pooling."""
     planes = {"mobilenet_v2_cifar": 4, "shufflenet_v2_cifar": 4, "squeezenet_cifar": 8, "efficientnet_b0_cifar": 4}
     for name, side in planes.items():
-        graph = resolve_workload(name).trace()
+        graph = traced(name)
         pooled = [layer for layer in graph.layers if layer.op in ("adaptive_avg_pool2d", "mean")][-1]
         assert graph.edges[pooled.inputs[0]].shape[-2:] == (side, side)
