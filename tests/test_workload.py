@@ -247,4 +247,4 @@ def test_shipped_files_name_their_data_set() -> None:
     for name in list_specs("workloads"):
         _, content = load_workload_file(find_spec("workloads", name))
         # super-resolution has no data set here
-        assert content.dataset in ("cifar100", "imagenet") or name == "fsrcnn"
+        assert content.dataset in ("cifar10", "cifar100", "imagenet") or name == "fsrcnn"
