@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from energysim.cli.sizes import parse_buffer, parse_tile
+from energysim.cli.options import input_options, schedule_options
 
 
 @click.group()
@@ -22,17 +22,8 @@ def export() -> None:
 @click.argument("workload")
 @click.option("--arch", "-a", required=True, help="A device by name (`energysim arch list`) or a YAML path.")
 @click.option("--variant", default="layerwise", help="plain, layerwise, tiled, buffered, full or optimal.")
-@click.option("--tile", metavar="N|ROWSxCOLS", help="Tile of the ofmap plane (tiled, full).")
-@click.option("--buffer", "buffer_size", metavar="SIZE|Nch", help="Feature-map buffer, 128KiB or 64ch.")
-@click.option(
-    "--overlap",
-    type=click.Choice(["recompute", "cache_columns", "cache"]),
-    default="recompute",
-    help="What becomes of the halo between tiles (full).",
-)
-@click.option("--input", "input_shape", help="Input shape, e.g. 1x3x224x224.")
-@click.option("--batch", type=click.IntRange(min=1), help="Replaces the first axis of the input.")
-@click.option("--bits", type=click.IntRange(1, 64), help="Word width of all tensors.  [default: the device's]")
+@schedule_options()
+@input_options()
 @click.option("--objective", default="energy", help="energy, latency, edp or dram; or two in order, e.g. dram,energy.")
 @click.option("--estimator", default="table", help="Where energies per action come from: table or hwcomponents.")
 @click.option("--time-limit", type=click.FloatRange(min=0), help="Seconds of search per distinct layer.")
@@ -42,8 +33,8 @@ def timeloop(
     workload: str,
     arch: str,
     variant: str,
-    tile: str | None,
-    buffer_size: str | None,
+    tile: tuple[int, int] | None,
+    buffer: tuple[int | None, int | None],
     overlap: str,
     input_shape: str | None,
     batch: int | None,
@@ -66,8 +57,6 @@ def timeloop(
     """
     if variant == "all":
         raise click.BadParameter("one variant at a time", param_hint="--variant")
-    rows_columns = None if tile is None else parse_tile(tile)
-    buffer_bytes, buffer_channels = (None, None) if buffer_size is None else parse_buffer(buffer_size)
 
     from energysim.cli.output import check_directory, progress_bar, write_directory
     from energysim.report.timeloop_export import INDEX, export_simulation
@@ -82,9 +71,9 @@ def timeloop(
             batch=batch,
             bits=bits,
             variant=variant,
-            tile=rows_columns,
-            buffer_bytes=buffer_bytes,
-            buffer_channels=buffer_channels,
+            tile=tile,
+            buffer_bytes=buffer[0],
+            buffer_channels=buffer[1],
             overlap=overlap,
             objective=objective,
             convention="timeloop",

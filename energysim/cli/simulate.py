@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from energysim.cli.sizes import parse_buffer, parse_tile
+from energysim.cli.options import input_options, schedule_options
 from energysim.mapping.dataflow import DATAFLOWS, with_dataflow
 
 
@@ -16,19 +16,8 @@ from energysim.mapping.dataflow import DATAFLOWS, with_dataflow
 @click.option(
     "--variant", default="layerwise", help="plain, layerwise, tiled, buffered, full, optimal, or all (a table)."
 )
-@click.option("--tile", metavar="N|ROWSxCOLS", help="Tile of the ofmap plane (tiled, full).")
-@click.option(
-    "--buffer", "buffer_size", metavar="SIZE|Nch", help="Feature-map buffer, 128KiB or 64ch (buffered, full)."
-)
-@click.option(
-    "--overlap",
-    type=click.Choice(["recompute", "cache_columns", "cache"]),
-    default="recompute",
-    help="What becomes of the halo between tiles (full).",
-)
-@click.option("--input", "input_shape", help="Input shape, e.g. 1x3x224x224.")
-@click.option("--batch", type=click.IntRange(min=1), help="Replaces the first axis of the input.")
-@click.option("--bits", type=click.IntRange(1, 64), help="Word width of all tensors.  [default: the device's]")
+@schedule_options()
+@input_options()
 @click.option("--objective", default="energy", help="energy, latency, edp or dram; or two in order, e.g. dram,energy.")
 @click.option(
     "--convention",
@@ -52,8 +41,8 @@ def simulate(
     workload: str,
     arch: str,
     variant: str,
-    tile: str | None,
-    buffer_size: str | None,
+    tile: tuple[int, int] | None,
+    buffer: tuple[int | None, int | None],
     overlap: str,
     input_shape: str | None,
     batch: int | None,
@@ -88,8 +77,6 @@ def simulate(
     if occupancy == json_file == "-":
         raise click.UsageError("--json - and --occupancy - both write to stdout: name a file for one")
     max_layers = None if layers == "all" else _count(layers)
-    rows_columns = None if tile is None else parse_tile(tile)
-    buffer_bytes, buffer_channels = (None, None) if buffer_size is None else parse_buffer(buffer_size)
 
     from rich.console import Console
 
@@ -106,9 +93,9 @@ def simulate(
             batch=batch,
             bits=bits,
             variant=variant,
-            tile=rows_columns,
-            buffer_bytes=buffer_bytes,
-            buffer_channels=buffer_channels,
+            tile=tile,
+            buffer_bytes=buffer[0],
+            buffer_channels=buffer[1],
             overlap=overlap,
             objective=objective,
             convention=convention,

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from energysim.cli.sizes import parse_buffer, parse_tile
+from energysim.cli.options import input_options, schedule_options
 
 
 @click.command(context_settings={"show_default": True})
@@ -14,14 +14,8 @@ from energysim.cli.sizes import parse_buffer, parse_tile
 @click.option("--arch", "-a", help="A device by name (`energysim arch list`) or a YAML path.")
 @click.option("--engines", default="native,timeloop", help="The native engine and those that it is compared with.")
 @click.option("--variant", default="layerwise", help="Whose mappings: plain, layerwise, tiled, buffered, full, all...")
-@click.option("--tile", metavar="N|ROWSxCOLS", help="Tile of the ofmap plane (tiled, full).")
-@click.option("--buffer", "buffer_size", metavar="SIZE|Nch", help="Feature-map buffer (buffered, full).")
-@click.option(
-    "--overlap", type=click.Choice(["recompute", "cache_columns", "cache"]), default="recompute", help="As in simulate."
-)
-@click.option("--input", "input_shape", help="Input shape, e.g. 1x3x224x224.")
-@click.option("--batch", type=click.IntRange(min=1), help="Replaces the first axis of the input.")
-@click.option("--bits", type=click.IntRange(1, 64), help="Word width of all tensors.  [default: the device's]")
+@schedule_options()
+@input_options()
 @click.option("--objective", default="energy", help="What the mappings minimize.")
 @click.option(
     "--convention",
@@ -38,8 +32,8 @@ def validate(
     arch: str | None,
     engines: str,
     variant: str,
-    tile: str | None,
-    buffer_size: str | None,
+    tile: tuple[int, int] | None,
+    buffer: tuple[int | None, int | None],
     overlap: str,
     input_shape: str | None,
     batch: int | None,
@@ -70,8 +64,6 @@ def validate(
         return
     if arch is None:
         raise click.UsageError("a workload is compared on a device: --arch NAME (`energysim arch list`)")
-    rows_columns = None if tile is None else parse_tile(tile)
-    buffer_bytes, buffer_channels = (None, None) if buffer_size is None else parse_buffer(buffer_size)
     others = _others(engines)
 
     from energysim.arch.loader import load_arch
@@ -96,7 +88,7 @@ def validate(
         device.default_bits if bits is None else bits,
         time_limit,
     )
-    request = Request.checked(variant, rows_columns, buffer_bytes, buffer_channels, Overlap(overlap))
+    request = Request.checked(variant, tile, *buffer, Overlap(overlap))
     resolved = resolve_workload(workload, input_shape, batch)
     graph = resolved.trace()
     with progress_bar("comparing") as progress:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from energysim.cli.sizes import parse_buffer, parse_tile
+from energysim.cli.options import input_options, schedule_options
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,24 +26,11 @@ _TILE, _BUFFER, _BITS = (8, 8), (None, 64), 8
 @click.command(context_settings={"show_default": True})
 @click.argument("workload")
 @click.option("--variant", type=click.Choice([*_VARIANTS, "all"]), default="all", help="Which schedule to execute.")
-@click.option("--tile", metavar="N|ROWSxCOLS", help="Tile of the ofmap plane (tiled, full).  [default: 8]")
-@click.option(
-    "--buffer", "buffer_size", metavar="SIZE|Nch", help="Feature-map buffer (buffered, full).  [default: 64ch]"
-)
-@click.option(
-    "--overlap",
-    type=click.Choice(["recompute", "cache_columns", "cache"]),
-    default="recompute",
-    help="What becomes of the halo between tiles (full).",
-)
+@schedule_options(tile="8", buffer="64ch")
 @click.option(
     "--arch", "-a", help="Execute what `simulate` costs on this device, mappings included; sizes default as there."
 )
-@click.option("--input", "input_shape", help="Input shape, e.g. 1x3x64x64.")
-@click.option("--batch", type=click.IntRange(min=1), help="Replaces the first axis of the input.")
-@click.option(
-    "--bits", type=click.IntRange(1, 64), help="Word width of all tensors.  [default: 8; with --arch the device's]"
-)
+@input_options(bits="8; with --arch the device's")
 @click.option("--objective", default="energy", help="What mappings and `optimal` minimize (with --arch).")
 @click.option(
     "--dtype",
@@ -57,8 +44,8 @@ _TILE, _BUFFER, _BITS = (8, 8), (None, 64), 8
 def verify(
     workload: str,
     variant: str,
-    tile: str | None,
-    buffer_size: str | None,
+    tile: tuple[int, int] | None,
+    buffer: tuple[int | None, int | None],
     overlap: str,
     arch: str | None,
     input_shape: str | None,
@@ -89,8 +76,8 @@ def verify(
     from energysim.workload import resolve_workload
 
     sizes = _Sizes(
-        None if tile is None else parse_tile(tile),
-        (None, None) if buffer_size is None else parse_buffer(buffer_size),
+        tile,
+        buffer,
         overlap,
         bits,
     )
