@@ -1,7 +1,8 @@
 """Memory access of the S4 models on two devices, at every image, batch and word width.
 
 Run: python benchmarks/s4_tables.py [--quick]
-It writes docs/s4_memory_access.md; stopped and started again, it goes on where it was (build/s4_tables.json).
+It writes docs/s4_memory_access.md; stopped and started again, it goes on where it was (build/s4_tables.json). About half an hour of CPU
+time, half of it for three conditions (meta_proto_df, batch 128 at 640x480).
 DRAM traffic is that of the least-traffic mapping of every layer; energies are those of the least-energy mapping.
 """
 
