@@ -53,7 +53,7 @@ pooling and the additions of the residual blocks, the second leaves them out.
 - A buffer of n channels has n times the bytes of the largest plane of one image. `*`: the device's feature-map memory
   is smaller, so the buffer is what it has (half of it for *buffering*, whose layers need room to work).
 - *floor*: weights, input and output once: no schedule moves less.
-- Energies are of batch 1 at the device's own word width, of the least-energy mappings found in 5 s per layer.
+- Energies are of batch 1 at the device's own word width, of the least-energy mappings found in a minute per layer.
 - A figure is called the claimed one where it is within {near:.0f} %.
 """
 
