@@ -88,6 +88,13 @@ def test_tiles_that_are_mapped_one_by_one(name: str) -> None:
     assert result.passed and result.outputs_equal
 
 
+def test_tiles_that_no_ifmap_pixel_reaches_are_stored_too() -> None:
+    """A transposed convolution leaves ofmap pixels without any MAC: each is a word of DRAM all the same."""
+    request = Request.checked("tiled", (1, 1), None, None, Overlap.RECOMPUTE)
+    (result,) = prove(_program("borders"), _setting(_device("simple3", 1000), "dram"), request)
+    assert result.passed, [line for check in result.checks for line in check.differences]
+
+
 def test_a_cost_that_is_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stacks, "_stream_parameters", lambda *_: None)
     (result,) = prove(_program("oddities"), _setting(load_arch("eyeriss")), _TILED)

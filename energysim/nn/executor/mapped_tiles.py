@@ -125,6 +125,8 @@ def run_tiles_from_dram(
             run = run_nest(problem, how.arch, mapping, operands_of(call, problem, {names[source]: block}, program))
             made = run.result.reshape(made.shape)
             _count(trace, layer, problem, run.words, run.macs)
+        else:  # no MAC, but the tile (zeros, or the bias) is stored like any other
+            trace.stored[output] += made.numel()
         if bias is not None:
             made = made + program.stored(bias)[:, None, None]
         tensors: dict[str, Tensor] = {call.outputs[0].name: made}

@@ -117,6 +117,7 @@ def _tiles_from_dram(graph: LayerGraph, stack: Stack, layer: Layer, how: TileMap
     edges, made = dict(layer.operands), Promise(macs=Counter({layer.name: plan.macs_executed}))
     for tile in plan.tiles:
         if tile.problem is None:
+            made.stored[layer.outputs[0]] += tile.write_words * tile.repeats
             continue
         for tensor, (reads, updates) in _dram_counts(how, tile).items():
             if tile.problem.tensor(tensor).is_parameter:
