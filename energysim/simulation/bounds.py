@@ -98,7 +98,7 @@ class Bounds:
         self._classes = {name: self._class_of(layer) for name, layer in self._layers.items()}
         self._relation = {name: self._relation_of(layer) for name, layer in self._layers.items() if name in alone}
         self._slow = {name: self._slowdown(name) for name in alone}
-        self._stacked: dict[Option, tuple[tuple[tuple[Amount, Amount], ...], tuple[Amount, Amount]]] = {}
+        self._stacked: dict[Option, tuple[_Home, tuple[tuple[Amount, Amount], ...], tuple[Amount, Amount]]] = {}
 
     def alone(self, layer: Layer, shares: Shares) -> tuple[Amount, Amount]:
         """(bound, estimate) of a layer mapped on its own, of whose words only ``shares`` cross DRAM."""
@@ -151,10 +151,9 @@ class Bounds:
             layers = tuple(self._in_stack(work, frozenset(), home) for work in option.work)
             nothing = Amount(0.0, 0.0, 0.0)
             totals = sum((b for b, _ in layers), nothing), sum((e for _, e in layers), nothing)
-            self._stacked[option] = layers, totals
-        layers, (bound, estimate) = self._stacked[option]
+            self._stacked[option] = home, layers, totals
+        home, layers, (bound, estimate) = self._stacked[option]
         if staying:
-            home = self._home_of(option)
             for work, (old_bound, old_estimate) in zip(option.work, layers, strict=True):
                 if any(edge in staying for edge, _ in (*work.loads, *work.stores)):
                     new_bound, new_estimate = self._in_stack(work, staying, home)
