@@ -29,7 +29,8 @@ def trace(workload: str, input_shape: str | None, batch: int | None, views: bool
     graph = resolve_workload(workload, input_shape, batch).trace()
     from rich.console import Console
 
-    from energysim.report.layer_graph import graph_data, print_graph
+    from energysim.graph.data import graph_data
+    from energysim.report.layer_graph import print_graph
 
     if json_file is not None:
         import json

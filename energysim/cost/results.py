@@ -1,11 +1,11 @@
-"""What a simulation returns: plain values, per layer and in total, with the JSON form of DESIGN section 4."""
+"""What a simulation returns: plain values, per layer and in total, to and from the JSON form of DESIGN section 4."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 SCHEMA = 1
 TENSORS = ("weights", "ifmap", "ofmap", "psum", "compute", "leakage")
@@ -103,9 +103,7 @@ class LayerCost:
             "params": self.params,
             "dram_read_bytes": self.dram_read_bytes,
             "dram_write_bytes": self.dram_write_bytes,
-            "energy_pj": self.energy.value,
-            "energy_low_pj": self.energy.low,
-            "energy_high_pj": self.energy.high,
+            **_interval_data(self.energy),
             "latency_s": self.latency_s,
             "latency_low_s": self.latency_low_s,
             "latency_high_s": self.latency_high_s,
@@ -118,7 +116,22 @@ class LayerCost:
             "gap": self.gap,
             "mapping": self.mapping,
             "levels": [asdict(level) for level in self.levels],
+            "shares": [
+                {"level": share.level, "part": share.part, "action": share.action, **_interval_data(share.energy)}
+                for share in self.shares
+            ],
         }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The layer that :meth:`to_dict` told. Raises KeyError, TypeError or ValueError for other ``data``."""
+        plain = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
+        plain["peak_s"] = tuple((str(name), float(seconds)) for name, seconds in data["peak_s"].items())
+        plain["levels"] = tuple(LevelCost(**level) for level in data["levels"])
+        plain["shares"] = tuple(
+            EnergyShare(share["level"], share["part"], _interval(share), share["action"]) for share in data["shares"]
+        )
+        return cls(**plain)
 
 
 @dataclass(frozen=True)
@@ -201,9 +214,7 @@ class VariantCost:
                 "macs": self.macs,
                 "macs_executed": self.macs_executed,
                 "params": self.params,
-                "energy_pj": self.energy.value,
-                "energy_low_pj": self.energy.low,
-                "energy_high_pj": self.energy.high,
+                **_interval_data(self.energy),
                 "latency_s": self.latency_s,
                 "latency_low_s": self.latency_interval_s[0],
                 "latency_high_s": self.latency_interval_s[1],
@@ -219,6 +230,33 @@ class VariantCost:
             "energy_pj_by_action": {action: asdict(energy) for action, energy in self.energy_by_action.items()},
             "layers": [layer.to_dict() for layer in self.layers],
         }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The variant that :meth:`to_dict` told. Raises KeyError, TypeError or ValueError for other ``data``.
+
+        Totals and sums are computed again from the layers.
+        """
+        totals = data["totals"]
+        return cls(
+            variant=str(data["variant"]),
+            layers=tuple(LayerCost.from_dict(layer) for layer in data["layers"]),
+            params=int(totals["params"]),
+            dram_floor_bytes=float(totals["dram_floor_bytes"]),
+            tile=None if data["tile"] is None else (int(data["tile"][0]), int(data["tile"][1])),
+            buffer_bytes=data["buffer_bytes"],
+            overlap=data["overlap"],
+            optimal=bool(totals["optimal"]),
+            gap=float(totals["gap"]),
+        )
+
+
+def _interval_data(energy: EnergyPj) -> dict[str, float]:
+    return {"energy_pj": energy.value, "energy_low_pj": energy.low, "energy_high_pj": energy.high}
+
+
+def _interval(data: dict[str, Any]) -> EnergyPj:
+    return EnergyPj(float(data["energy_pj"]), float(data["energy_low_pj"]), float(data["energy_high_pj"]))
 
 
 def _grouped(pairs: Iterable[tuple[str, EnergyPj]]) -> dict[str, EnergyPj]:

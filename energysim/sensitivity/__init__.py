@@ -1,7 +1,7 @@
 """Which constants a simulated result rests on: the share, the swing over low and high, and the source of each."""
 
 from energysim.sensitivity.constants import Swing
+from energysim.sensitivity.device import DeviceResult, read_result, with_device
 from energysim.sensitivity.explain import Explanation, explain
-from energysim.sensitivity.result_file import StoredResult, StoredVariant, read_result
 
-__all__ = ["Explanation", "StoredResult", "StoredVariant", "Swing", "explain", "read_result"]
+__all__ = ["DeviceResult", "Explanation", "Swing", "explain", "read_result", "with_device"]

@@ -9,9 +9,8 @@ from math import isclose
 from energysim.arch.sourced import Sourced
 from energysim.arch.spec import ArchSpec, Efficiency
 from energysim.cost.latency import COMPUTE
-from energysim.cost.results import EnergyPj
+from energysim.cost.results import EnergyPj, LayerCost, VariantCost
 from energysim.energy import ActionEnergies
-from energysim.sensitivity.result_file import StoredLayer, StoredVariant
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +31,11 @@ class Swing:
         return abs(self.at_high - self.at_low)
 
 
-def energy_swings(variant: StoredVariant, energies: ActionEnergies, bits: int) -> tuple[Swing, ...]:
+def energy_swings(variant: VariantCost, energies: ActionEnergies, bits: int) -> tuple[Swing, ...]:
     """One per constant, widest first. Actions of one component at the same constant (reads and writes of a DRAM) move
     together."""
     grouped: dict[tuple[str, Sourced], tuple[list[str], str, EnergyPj]] = {}
-    for key, energy in variant.by_action.items():
+    for key, energy in variant.energy_by_action.items():
         if not energy.value:
             continue
         component, _, action = key.rpartition(".")
@@ -91,7 +90,7 @@ def _energy_constant(component: str, action: str, energies: ActionEnergies, bits
 Speeds = Mapping[str, Efficiency]
 
 
-def latency_swings(variant: StoredVariant, arch: ArchSpec) -> tuple[Swing, ...]:
+def latency_swings(variant: VariantCost, arch: ArchSpec) -> tuple[Swing, ...]:
     """One per constant, widest first: efficiencies and launch overheads (equal ones of several operator classes are
     one constant), clock, and bandwidths."""
     nominal = {efficiency.op_class: efficiency for efficiency in arch.efficiency}
@@ -101,21 +100,19 @@ def latency_swings(variant: StoredVariant, arch: ArchSpec) -> tuple[Swing, ...]:
     return _widest_first(swing for swing in swings if swing.share > 0 or swing.width > 0)
 
 
-def latency_s(layers: Iterable[StoredLayer], arch: ArchSpec, speeds: Speeds, slower: Mapping[str, float]) -> float:
+def latency_s(layers: Iterable[LayerCost], arch: ArchSpec, speeds: Speeds, slower: Mapping[str, float]) -> float:
     """Seconds of all layers; ``slower`` multiplies the time of a resource (1 where it is not named)."""
     return sum(_latency(layer, arch, speeds, slower) for layer in layers)
 
 
-def _latency(layer: StoredLayer, arch: ArchSpec, speeds: Speeds, slower: Mapping[str, float]) -> float:
+def _latency(layer: LayerCost, arch: ArchSpec, speeds: Speeds, slower: Mapping[str, float]) -> float:
     times = _times(layer, arch, speeds.get(layer.op_class), slower)
     launch_s = speeds[layer.op_class].launch_overhead_s.value if layer.op_class in speeds else 0.0
     return max(times.values()) + launch_s
 
 
-def _times(
-    layer: StoredLayer, arch: ArchSpec, speed: Efficiency | None, slower: Mapping[str, float]
-) -> dict[str, float]:
-    times = {name: seconds * slower.get(name, 1.0) for name, seconds in layer.peak_s.items()}
+def _times(layer: LayerCost, arch: ArchSpec, speed: Efficiency | None, slower: Mapping[str, float]) -> dict[str, float]:
+    times = {name: seconds * slower.get(name, 1.0) for name, seconds in layer.peak_s}
     if speed is not None:
         times[COMPUTE] /= speed.compute.value
         outermost = arch.memories[0].name
@@ -124,7 +121,7 @@ def _times(
     return times
 
 
-def _bound(layer: StoredLayer, speeds: Speeds, arch: ArchSpec) -> tuple[str, float, float]:
+def _bound(layer: LayerCost, speeds: Speeds, arch: ArchSpec) -> tuple[str, float, float]:
     """What binds the layer, the seconds it binds for, and the launch overhead."""
     times = _times(layer, arch, speeds.get(layer.op_class), {})
     binding = max(times, key=lambda name: times[name])
@@ -132,7 +129,7 @@ def _bound(layer: StoredLayer, speeds: Speeds, arch: ArchSpec) -> tuple[str, flo
 
 
 def _efficiencies(
-    variant: StoredVariant, arch: ArchSpec, nominal: Speeds, bound_by: list[tuple[str, float, float]], whole: float
+    variant: VariantCost, arch: ArchSpec, nominal: Speeds, bound_by: list[tuple[str, float, float]], whole: float
 ) -> Iterable[Swing]:
     outermost = arch.memories[0].name
     kinds: tuple[tuple[str, str, str], ...] = (
@@ -168,11 +165,11 @@ def _with(nominal: Speeds, classes: list[str], key: str, constant: Sourced, valu
 
 
 def _rates(
-    variant: StoredVariant, arch: ArchSpec, nominal: Speeds, bound_by: list[tuple[str, float, float]], whole: float
+    variant: VariantCost, arch: ArchSpec, nominal: Speeds, bound_by: list[tuple[str, float, float]], whole: float
 ) -> Iterable[Swing]:
     """The clock (of compute and on-chip memories) and every stated bandwidth."""
     outermost = arch.memories[0].name
-    resources = {name for layer in variant.layers for name in layer.peak_s}
+    resources = {name for layer in variant.layers for name, _ in layer.peak_s}
     for key, constant in arch.provenance:
         if key == "clock":
             moved, unit = resources - {outermost}, "Hz"

@@ -7,8 +7,8 @@ from typing import Any
 
 from energysim.cost.results import EnergyPj
 from energysim.energy import estimate
-from energysim.sensitivity.constants import Swing, energy_swings, latency_s, latency_swings
-from energysim.sensitivity.result_file import StoredResult, check_sums
+from energysim.sensitivity.constants import Swing, energy_swings, latency_swings
+from energysim.sensitivity.device import DeviceResult
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,17 @@ class Explanation:
         }
 
 
-def explain(result: StoredResult, variant: str | None = None) -> Explanation:
-    """The constants that the result rests on. Raises EnergySimError where the file's parts do not add up."""
+def explain(stored: DeviceResult, variant: str | None = None) -> Explanation:
+    """The constants that the result rests on. Raises NotFoundError for a variant that it does not have."""
+    result, arch = stored.result, stored.arch
     chosen = result.variant(variant)
-    energies = estimate(result.arch, result.estimator)
-    parts_pj = sum(energy.value for energy in chosen.by_action.values())
-    speeds = {efficiency.op_class: efficiency for efficiency in result.arch.efficiency}
-    check_sums(chosen, parts_pj, latency_s(chosen.layers, result.arch, speeds, {}))
     return Explanation(
         workload=result.workload,
-        arch=result.arch.name,
-        variant=chosen.name,
+        arch=result.arch,
+        variant=chosen.variant,
         energy=chosen.energy,
         latency_s=chosen.latency_s,
         latency_interval_s=chosen.latency_interval_s,
-        energy_swings=energy_swings(chosen, energies, result.bits),
-        latency_swings=latency_swings(chosen, result.arch),
+        energy_swings=energy_swings(chosen, estimate(arch, result.estimator), result.bits),
+        latency_swings=latency_swings(chosen, arch),
     )

@@ -5,5 +5,6 @@
 
 from energysim.simulation.result import SimulationResult
 from energysim.simulation.run import simulate
+from energysim.simulation.stored import StoredResult, read_stored, stored_result
 
-__all__ = ["SimulationResult", "simulate"]
+__all__ = ["SimulationResult", "StoredResult", "read_stored", "simulate", "stored_result"]

@@ -8,23 +8,26 @@ layer that the mapper cut by itself shows the tiles that its mapping keeps.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import accumulate
 from math import ceil
+from typing import TYPE_CHECKING, Any, Self
 
 from energysim.arch.spec import ArchSpec, Memory
 from energysim.cost.results import LayerCost, VariantCost
 from energysim.graph.layers import Layer, LayerGraph
 from energysim.graph.problem import Role
-from energysim.schedule.allocator import Allocation, allocate
+from energysim.schedule.allocator import Allocation, Piece, Placement, allocate
 from energysim.schedule.buffering import retained_ranges
 from energysim.schedule.homes import Homes, capacity_bytes, homes, homes_inwards
 from energysim.schedule.live import Content, LiveRange, peak_bytes
 from energysim.schedule.moments import moments
 from energysim.schedule.plan import plan_stack
 from energysim.schedule.values import Schedule, Stack
-from energysim.simulation.result import SimulationResult
 from energysim.simulation.stacks import fits_on_chip, place_of
+
+if TYPE_CHECKING:
+    from energysim.simulation.result import SimulationResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,32 @@ class Occupancy:
     memory: str
     steps: tuple[str, ...]
     allocation: Allocation
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "variant": self.variant,
+            "memory": self.memory,
+            "steps": list(self.steps),
+            "capacity_bytes": self.allocation.capacity_bytes,
+            "lower_bound_bytes": self.allocation.lower_bound_bytes,
+            "placements": [
+                {**asdict(item.live), "pieces": [list(piece) for piece in item.pieces]}
+                for item in self.allocation.placements
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Raises KeyError, TypeError or ValueError for anything but :meth:`to_dict`."""
+        placements = tuple(
+            Placement(
+                LiveRange(item["name"], Content(item["content"]), item["size_bytes"], item["first"], item["last"]),
+                tuple(Piece(*piece) for piece in item["pieces"]),
+            )
+            for item in data["placements"]
+        )
+        allocation = Allocation(placements, data["capacity_bytes"], data["lower_bound_bytes"])
+        return cls(data["variant"], data["memory"], tuple(data["steps"]), allocation)
 
 
 def occupancies(result: SimulationResult) -> tuple[Occupancy, ...]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from energysim.arch.spec import ArchSpec
 from energysim.cost.results import SCHEMA, VariantCost
+from energysim.errors import InfeasibleError
+from energysim.graph.data import graph_data
 from energysim.graph.layers import LayerGraph
 from energysim.schedule.values import Schedule
+from energysim.simulation.occupancy import occupancies
+from energysim.simulation.stored import StoredResult, stored_result
 from energysim.version import __version__
 
 if TYPE_CHECKING:
@@ -39,7 +43,7 @@ class SimulationResult:
     command: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON of DESIGN section 4."""
+        """The JSON of DESIGN section 4, with the layer graph, all schedules and on-chip memory over time."""
         return {
             "schema": SCHEMA,
             "energysim": __version__,
@@ -52,11 +56,26 @@ class SimulationResult:
             "convention": self.convention,
             "notes": list(self.notes),
             "not_modelled": list(self.not_modelled),
-            "variants": [variant.to_dict() for variant in self.variants],
+            "graph": graph_data(self.graph),
+            "variants": [
+                {**variant.to_dict(), "schedule": asdict(schedule)}
+                for variant, schedule in zip(self.variants, self.schedules, strict=True)
+            ],
+            "occupancy": self._occupancy_data(),
         }
+
+    def _occupancy_data(self) -> list[dict[str, Any]]:
+        try:
+            return [item.to_dict() for item in occupancies(self)]
+        except InfeasibleError:  # no on-chip memory of the device holds feature maps
+            return []
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2)
+
+    def stored(self) -> StoredResult:
+        """This result as a reader of its JSON has it."""
+        return stored_result(self.to_dict(), f"{self.workload} on {self.arch.name}")
 
     def to_pandas(self) -> pd.DataFrame:
         """One row per variant and layer; energies in pJ, traffic in bytes, latency in seconds."""
@@ -66,7 +85,7 @@ class SimulationResult:
         for variant in self.variants:
             for layer in variant.layers:
                 row = layer.to_dict()
-                del row["levels"], row["mapping"], row["peak_s"]
+                del row["levels"], row["mapping"], row["peak_s"], row["shares"]
                 by_level: dict[str, float] = {}
                 for share in layer.shares:
                     key = f"energy_{share.level}_pj"

@@ -135,8 +135,10 @@ def test_a_clock_with_a_range_moves_compute_and_chip_but_not_dram() -> None:
 
 def test_layers_of_different_widths_have_a_range_but_no_single_constant(file: Path) -> None:
     def widen(data: Any) -> None:
-        energy = data["variants"][0]["energy_pj_by_action"]["FMA.mac"]
-        energy["low"] = 0.9 * energy["value"]
+        for layer in data["variants"][0]["layers"]:
+            for share in layer["shares"]:
+                if (share["level"], share["action"]) == ("FMA", "mac"):
+                    share["energy_low_pj"] = 0.9 * share["energy_pj"]
 
     explained = explain(read_result(_edited(file, widen)))
     swing = _swing(explained.energy_swings, "FMA mac")
@@ -150,7 +152,7 @@ def test_one_of_several_variants_is_explained_by_name(tmp_path: Path) -> None:
     stored = read_result(path)
     assert explain(stored).variant == "plain"
     tiled = explain(stored, "tiled")
-    assert tiled.variant == "tiled" and tiled.energy.value == stored.variant("tiled").energy.value
+    assert tiled.variant == "tiled" and tiled.energy.value == stored.result.variant("tiled").energy.value
     with pytest.raises(NotFoundError, match="did you mean 'tiled'"):
         explain(stored, "tield")
 
@@ -178,7 +180,7 @@ def _set(*keys: Any, value: Any) -> Any:
         (_set("arch", "name", value="my_chip"), NotFoundError, "not a shipped one (say where it is: --arch FILE)"),
         (_set("command", value=["simulate", "--ert", "ERT.yaml"]), SpecError, "come from an ERT"),
         (_set("schema", value=0), SpecError, "a result of schema 0, not 1"),
-        (lambda data: data["variants"][0].pop("energy_pj_by_action"), SpecError, "no 'energy_pj_by_action'"),
+        (lambda data: data["variants"][0]["layers"][0].pop("shares"), SpecError, "no 'shares'"),
         (_set("variants", 0, "layers", 0, "peak_s", value=3), SpecError, "malformed"),
         (_set("variants", 0, "totals", "energy_pj", value=1.0), EnergySimError, "its parts sum to"),
         (_set("variants", 0, "totals", "latency_s", value=1.0), EnergySimError, "its parts sum to"),
