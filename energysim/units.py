@@ -189,29 +189,58 @@ def parse_length_nm(text: object) -> float:
     return nm
 
 
+# What tables and axes show, smallest unit first.
+_ENERGY_STEPS = {"fJ": 1e-3, "pJ": 1.0, "nJ": 1e3, "uJ": 1e6, "mJ": 1e9, "J": 1e12}
+_BYTES_STEPS = {"B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40}
+_TIME_STEPS = {"ps": 1e-12, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+def _unit(value: float, steps: Mapping[str, float], digits: int) -> str:
+    """The largest unit of ``steps`` (ascending) that keeps ``value`` at 1 or more."""
+    chosen = next(iter(steps))
+    for name in steps:
+        # Rounding must not turn 999.96 pJ into "1000 pJ", so compare the rounded value.
+        if value and float(f"{abs(value):.{digits}g}") >= steps[name]:
+            chosen = name
+    return chosen
+
+
 def _format(value: float, steps: Mapping[str, float], digits: int) -> str:
     """``value`` in the largest unit of ``steps`` (ascending) that keeps it at 1 or more."""
-    names = list(steps)
+    chosen = _unit(value, steps, digits)
     if value == 0:
-        return f"0 {names[0]}"
-    chosen = names[0]
-    for name in names:
-        # Rounding must not turn 999.96 pJ into "1000 pJ", so compare the rounded value.
-        if float(f"{abs(value):.{digits}g}") >= steps[name]:
-            chosen = name
+        return f"0 {chosen}"
     scaled = value / steps[chosen]
     text = f"{scaled:.{digits}g}"
     return f"{float(text):.0f} {chosen}" if "e" in text and abs(scaled) >= 1 else f"{text} {chosen}"
 
 
+def energy_unit(pj: float) -> tuple[str, float]:
+    """The unit that suits an axis up to ``pj`` picojoules, and its picojoules: 5e6 -> ("uJ", 1e6)."""
+    unit = _unit(pj, _ENERGY_STEPS, 4)
+    return unit, _ENERGY_STEPS[unit]
+
+
+def bytes_unit(count: float) -> tuple[str, float]:
+    """The unit that suits an axis up to ``count`` bytes, and its bytes: 5000 -> ("KiB", 1024)."""
+    unit = _unit(count, _BYTES_STEPS, 4)
+    return unit, _BYTES_STEPS[unit]
+
+
+def time_unit(seconds: float) -> tuple[str, float]:
+    """The unit that suits an axis up to ``seconds``, and its seconds: 0.005 -> ("ms", 0.001)."""
+    unit = _unit(seconds, _TIME_STEPS, 4)
+    return unit, _TIME_STEPS[unit]
+
+
 def format_energy(pj: float, digits: int = 4) -> str:
     """Picojoules as text: 1234.0 -> "1.234 nJ"."""
-    return _format(pj, {"fJ": 1e-3, "pJ": 1.0, "nJ": 1e3, "uJ": 1e6, "mJ": 1e9, "J": 1e12}, digits)
+    return _format(pj, _ENERGY_STEPS, digits)
 
 
 def format_bytes(count: float, digits: int = 4) -> str:
     """Bytes as text in powers of 1024: 65536 -> "64 KiB"."""
-    return _format(count, {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}, digits)
+    return _format(count, _BYTES_STEPS, digits)
 
 
 def format_bits(count: float, digits: int = 4) -> str:
@@ -221,7 +250,7 @@ def format_bits(count: float, digits: int = 4) -> str:
 
 def format_time(seconds: float, digits: int = 4) -> str:
     """Seconds as text: 3e-6 -> "3 us"."""
-    return _format(seconds, {"ps": 1e-12, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}, digits)
+    return _format(seconds, _TIME_STEPS, digits)
 
 
 def format_power(watts: float, digits: int = 4) -> str:

@@ -124,6 +124,20 @@ def floor_bytes(graph: LayerGraph, bits: int) -> float:
     return sum(count * (graph.edges[name].bits or bits) for name, count in words) / 8
 
 
+def layer_floor_bytes(layer: Layer, graph: LayerGraph, bits: int) -> float:
+    """Weights, ifmaps and ofmaps of one layer, once each: what it moves at least where all of them lie in DRAM.
+
+    What stays on chip between layers is not moved, so that a stack's layers may be below it. Counts as
+    :func:`floor_bytes` does.
+    """
+    if layer.problem is None:
+        return sum(stream.words * stream.bits for stream in streams_of(layer, graph, bits)) / 8
+    return (
+        sum(touched_words(layer.problem, tensor) * (graph.edges[edge].bits or bits) for tensor, edge in layer.operands)
+        / 8
+    )
+
+
 def _weight_edges(layer: Layer) -> list[str]:
     assert layer.problem is not None
     return [edge for tensor, edge in layer.operands if layer.problem.tensor(tensor).is_parameter]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from energysim.arch.spec import ArchSpec
+from energysim.cost.layers import layer_floor_bytes
 from energysim.cost.results import SCHEMA, VariantCost
 from energysim.errors import InfeasibleError
 from energysim.graph.data import graph_data
@@ -57,6 +58,10 @@ class SimulationResult:
             "notes": list(self.notes),
             "not_modelled": list(self.not_modelled),
             "graph": graph_data(self.graph),
+            "layer_floor_bytes": {
+                layer.name: layer_floor_bytes(self.graph.layer(layer.name), self.graph, self.bits)
+                for layer in self.variants[0].layers
+            },
             "variants": [
                 {**variant.to_dict(), "schedule": asdict(schedule)}
                 for variant, schedule in zip(self.variants, self.schedules, strict=True)

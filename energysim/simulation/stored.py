@@ -18,7 +18,7 @@ class StoredResult:
     """One simulation as its JSON tells it. ``where``: the file, or what else it came from.
 
     ``graph``: as :func:`energysim.graph.data.graph_data` gives it. ``schedules``: each variant's stacks and retained
-    feature maps, as plain data.
+    feature maps, as plain data. ``layer_floor_bytes``: each layer's weights, ifmaps and ofmaps, once each.
     """
 
     where: str
@@ -37,6 +37,7 @@ class StoredResult:
     notes: tuple[str, ...]
     not_modelled: tuple[str, ...]
     graph: Mapping[str, Any]
+    layer_floor_bytes: Mapping[str, float]
     variants: tuple[VariantCost, ...]
     schedules: tuple[Mapping[str, Any], ...]
     occupancies: tuple[Occupancy, ...]
@@ -111,6 +112,7 @@ def _parsed(data: dict[str, Any], where: str) -> StoredResult:
         notes=tuple(map(str, data["notes"])),
         not_modelled=tuple(map(str, data["not_modelled"])),
         graph=dict(data["graph"]),
+        layer_floor_bytes={str(name): float(count) for name, count in data["layer_floor_bytes"].items()},
         variants=tuple(VariantCost.from_dict(variant) for variant in data["variants"]),
         schedules=tuple(dict(variant["schedule"]) for variant in data["variants"]),
         occupancies=tuple(Occupancy.from_dict(item) for item in data["occupancy"]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import io
-import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 
 from energysim.errors import EnergySimError, Location, NotFoundError
+from energysim.files import write_whole as _write_whole
 
 FORMAT = "energysim-train"
 VERSION = 1
@@ -90,18 +90,10 @@ def held(files: RunFiles) -> Iterator[None]:
 
 def write_whole(path: Path, content: bytes) -> None:
     """``content`` under ``path`` on the disk, or the file as it was and CheckpointError (full disk, no permission)."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        kept = " (the file written before is unchanged)" if path.exists() else ""
-        raise CheckpointError(f"cannot write {str(path)!r}: {error.strerror}{kept}") from None
+        _write_whole(path, content)
+    except EnergySimError as error:
+        raise CheckpointError(error.what) from None
 
 
 def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
