@@ -31,6 +31,7 @@ _TIMES_S = {f"{prefix}s": factor for prefix, factor in _SMALL.items()}
 _ENERGIES = {"fJ": 1e-3, "pJ": 1.0, "nJ": 1e3, "uJ": 1e6, "µJ": 1e6, "mJ": 1e9, "J": 1e12}
 _POWERS = {"pW": 1e-12, "nW": 1e-9, "uW": 1e-6, "µW": 1e-6, "mW": 1e-3, "W": 1.0, "kW": 1e3}
 _LENGTHS = {"nm": 1.0, "um": 1e3, "µm": 1e3}
+_AREAS = {"mm2": 1.0, "mm²": 1.0, "um2": 1e-6, "µm2": 1e-6, "µm²": 1e-6}
 _RATES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
 _PER = {"bit": "bit", "b": "bit", "byte": "byte", "B": "byte", "word": "word", "access": "access", "mac": "mac",
         "MAC": "mac", "op": "mac"}  # fmt: skip
@@ -178,6 +179,12 @@ def parse_time_s(text: object) -> float:
     """Seconds of "3 us"."""
     value, unit = _split(text, "time", "3 us")
     return value * _scale(unit, _TIMES_S, "time", "3 us", text)
+
+
+def parse_area_mm2(text: object) -> float:
+    """Square millimetres of "12 mm2" or "900 um2"."""
+    value, unit = _split(text, "area", "12 mm2")
+    return value * _scale(unit, _AREAS, "area", "12 mm2", text)
 
 
 def parse_length_nm(text: object) -> float:

@@ -17,6 +17,7 @@ _COMMANDS = {
     "model": ("energysim.cli.model", "model", "Evaluate one given mapping (Timeloop v0.4 YAML)."),
     "validate": ("energysim.cli.validate", "validate", "The same mappings through several engines; what differs, why."),
     "verify": ("energysim.cli.verify", "verify", "Execute a schedule tile by tile; compare outputs and words moved."),
+    "sweep": ("energysim.cli.sweep", "sweep", "Design spaces in parallel: resumable, stored, with Pareto fronts."),
     "train": ("energysim.cli.train", "train", "Train models; accuracy beside energy, over several seeds."),
     "compress": ("energysim.cli.compress", "compress", "Prune, quantize, distill: accuracy beside the energy saved."),
     "training-energy": ("energysim.cli.training_energy", "training_energy", "What training costs on a device."),

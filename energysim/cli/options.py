@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import click
+
+from energysim.errors import EnergySimError
 
 Command = Callable[..., Any]
 
@@ -17,10 +18,12 @@ class _Tile(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
     name = "tile"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int] | None:
-        match = re.fullmatch(r"\s*(\d+)\s*(?:[xX*]\s*(\d+)\s*)?", value)
-        if match is None or int(match[1]) < 1 or (match[2] is not None and int(match[2]) < 1):
-            self.fail(f"{value!r} is no tile: 16, or rows x columns as in 4x72", param, ctx)
-        return int(match[1]), int(match[2] or match[1])
+        from energysim.schedule.sizes import parse_tile
+
+        try:
+            return parse_tile(value)
+        except EnergySimError as error:
+            self.fail(f"{error.what}: {error.hint}", param, ctx)
 
 
 class _Buffer(click.ParamType):  # type: ignore[type-arg]
@@ -33,14 +36,9 @@ class _Buffer(click.ParamType):  # type: ignore[type-arg]
     ) -> tuple[int | None, int | None]:
         if isinstance(value, tuple):
             return value
-        channels = re.fullmatch(r"\s*(\d+)\s*ch(?:annels)?\s*", value)
-        if channels is None:
-            from energysim.units import parse_size_bits
+        from energysim.schedule.sizes import parse_buffer
 
-            return parse_size_bits(value) // 8, None
-        if int(channels[1]) < 1:
-            self.fail(f"{value!r}: at least one channel", param, ctx)
-        return None, int(channels[1])
+        return parse_buffer(value)
 
 
 def schedule_options(tile: str = "", buffer: str = "") -> Callable[[Command], Command]:

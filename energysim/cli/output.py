@@ -83,16 +83,31 @@ def write_directory(
 
 
 @contextmanager
-def progress_bar(verb: str) -> Iterator[Callable[[int, int, str], None] | None]:
-    """A bar on a terminal's stderr; None in a pipe. The callable takes (done, total, what is being done)."""
+def progress_bar(verb: str, remaining: bool = False) -> Iterator[Callable[[int, int, str], None] | None]:
+    """A bar on a terminal's stderr; None in a pipe. The callable takes (done, total, what is being done).
+
+    ``remaining``: with the time that is left, for long work in even steps.
+    """
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+    columns.append(TimeElapsedColumn())
+    if remaining:
+        columns += [TextColumn("left:"), TimeRemainingColumn()]
+    speed_over_s = 600.0 if remaining else 30.0
+    with Progress(*columns, speed_estimate_period=speed_over_s, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(verb)
 
         def update(done: int, total: int, what: str) -> None:

@@ -63,6 +63,13 @@ def estimators() -> tuple[str, ...]:
     return tuple(_ESTIMATORS)
 
 
+def check_estimator(name: str) -> None:
+    """Raises NotFoundError where no estimator has the name."""
+    if name not in _ESTIMATORS:
+        hint = did_you_mean(name, _ESTIMATORS) or f"one of {', '.join(_ESTIMATORS)}"
+        raise NotFoundError(f"no estimator named {name!r}", hint=hint)
+
+
 def need_node(node_nm: float | None, component: str) -> float:
     """The technology node, for estimators that cannot do without."""
     if node_nm is None:
@@ -86,11 +93,8 @@ def estimate(arch: ArchSpec, estimator: str = "table") -> ActionEnergies:
         UnavailableError: it needs a package that is not installed.
         EnergySimError: a component that it has no model for, and that states no energy itself.
     """
-    factory = _ESTIMATORS.get(estimator)
-    if factory is None:
-        hint = did_you_mean(estimator, _ESTIMATORS) or f"one of {', '.join(_ESTIMATORS)}"
-        raise NotFoundError(f"no estimator named {estimator!r}", hint=hint)
-    made = factory()
+    check_estimator(estimator)
+    made = _ESTIMATORS[estimator]()
     known = made.of(arch) if hasattr(made, "of") else Arrived(made)
     model = known.model
     memories = tuple(_memory(model, memory, arch) for memory in arch.memories)

@@ -143,15 +143,19 @@ def _exactly(value: float, source: str) -> Sourced:
     return Sourced(value, value, value, source)
 
 
-def area_notes(arch: ArchSpec, tables: ReferenceTables, energies: ActionEnergies) -> tuple[str, ...]:
-    """One line on the silicon of the components whose area is known; none where no area is."""
+def areas_mm2(arch: ArchSpec, tables: ReferenceTables, energies: ActionEnergies) -> tuple[tuple[str, float], ...]:
+    """Silicon of all instances of each component whose area is known; empty where no area is."""
     known = {**dict(energies.areas_um2), **tables.areas_um2}
-    areas = [
-        (node.name, known[node.name] * arch.instances(index))
+    return tuple(
+        (node.name, known[node.name] * arch.instances(index) / 1e6)
         for index, node in enumerate(arch.nodes)
         if node.name in known and not isinstance(node, Array)
-    ]
+    )
+
+
+def area_notes(areas: Sequence[tuple[str, float]]) -> tuple[str, ...]:
+    """One line on the silicon of the components whose area is known; none where no area is."""
     if not areas:
         return ()
-    parts = ", ".join(f"{name} {area / 1e6:.4g}" for name, area in areas)
-    return (f"area of all instances: {sum(area for _, area in areas) / 1e6:.4g} mm2 ({parts})",)
+    parts = ", ".join(f"{name} {area:.4g}" for name, area in areas)
+    return (f"area of all instances: {sum(area for _, area in areas):.4g} mm2 ({parts})",)

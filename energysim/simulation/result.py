@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class SimulationResult:
     """Everything a simulation says, with the versions, hashes and assumptions behind it.
 
-    ``schedules``: how each variant cuts ``graph``, in the order of ``variants``.
+    ``schedules``: how each variant cuts ``graph``, in the order of ``variants``. ``area_mm2``: of the components whose
+    area is known (all instances), None where none is.
     """
 
     workload: str
@@ -41,6 +42,7 @@ class SimulationResult:
     not_modelled: tuple[str, ...]
     schedules: tuple[Schedule, ...]
     graph: LayerGraph
+    area_mm2: float | None = None
     command: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from energysim.arch.loader import load_arch
 from energysim.arch.spec import ArchSpec
 from energysim.energy import estimate
-from energysim.energy.reference_tables import area_notes, read_tables, stating
+from energysim.energy.reference_tables import area_notes, areas_mm2, read_tables, stating
 from energysim.engines.registry import get_engine
 from energysim.graph.layers import LayerGraph
 from energysim.mapping.counts import Convention
@@ -77,6 +77,7 @@ def simulate(
         time_limit_s,
     )
     variants = run_variants(graph, setting, request, progress)
+    areas = areas_mm2(spec, tables, energies)
     return SimulationResult(
         workload=workload,
         input_shapes=tuple(graph.edges[name].shape for name in graph.inputs),
@@ -89,8 +90,9 @@ def simulate(
         variants=tuple(item.cost for item in variants),
         schedules=tuple(item.schedule for item in variants),
         graph=graph,
-        notes=graph.notes + spec.assumptions + energies.notes + area_notes(spec, tables, energies),
+        notes=graph.notes + spec.assumptions + energies.notes + area_notes(areas),
         not_modelled=_not_modelled(graph, spec, variants[0].cost.latency_s),
+        area_mm2=sum(area for _, area in areas) if areas else None,
         command=tuple(sys.argv),
     )
 

@@ -214,6 +214,8 @@ class Experiment(SpecModel):
 def load_experiment(name_or_path: str) -> Experiment:
     """An experiment by name or path, its recipe resolved. Raises NotFoundError or SpecError (file, line, key)."""
     spec = load_yaml(find_spec("experiments", name_or_path))
+    if spec.at(("sweep",)) is not None:
+        raise spec.error("this is a sweep over a design space", ("sweep",), hint=f"energysim sweep {name_or_path}")
     found = validate_model(Experiment, spec, data=_recipe_checked_alone(spec))
     if isinstance(found.recipe, str):
         if found.recipe not in list_specs("experiments"):

@@ -13,7 +13,7 @@ from energysim.arch.sourced import Sourced
 from energysim.arch.spec import ArchSpec, Compute, Energy, Memory
 from energysim.cli import cli
 from energysim.energy import accelergy, estimate
-from energysim.energy.reference_tables import area_notes, component_name, read_tables, stating
+from energysim.energy.reference_tables import area_notes, areas_mm2, component_name, read_tables, stating
 from energysim.errors import EnergySimError, ProgramError, SpecError, UnavailableError
 
 _ALL = frozenset({"weights", "ifmap", "ofmap"})
@@ -82,7 +82,7 @@ def test_notes_name_plug_ins_and_warnings(log: Path) -> None:
 def test_areas(log: Path) -> None:
     energies = estimate(_arch(), "accelergy")
     assert dict(energies.areas_um2)["GLB"] == GLB_AREA
-    (note,) = area_notes(_arch(), read_tables(), energies)
+    (note,) = area_notes(areas_mm2(_arch(), read_tables(), energies))
     assert note.startswith("area of all instances: ")
 
 

@@ -1,0 +1,170 @@
+"""`run_sweep`: every point of an experiment that is not stored yet is computed and stored."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from energysim.sweep.accuracy import accuracies_of
+from energysim.sweep.evaluate import FAILED, INFEASIBLE, OK, Task
+from energysim.sweep.executors import Executor, InProcess, available_cores
+from energysim.sweep.experiment import Experiment, load_experiment
+from energysim.sweep.identity import SCHEMA, forget_files, key_of
+from energysim.sweep.known import check_known
+from energysim.sweep.limits import keeps
+from energysim.sweep.pareto import pareto_front
+from energysim.sweep.point import Point
+from energysim.sweep.resolve import forget_specs, workload_of
+from energysim.sweep.store import Store
+from energysim.version import __version__
+
+Progress = Callable[[int, int, str], None]
+"""(points done, in all, what was done last)"""
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep did. ``keys``: its points in the store, in the order of the space; counts are of distinct points."""
+
+    experiment: Experiment
+    store: Path
+    keys: tuple[str, ...]
+    computed: int
+    stored_before: int
+    ok: int
+    infeasible: int
+    failed: int
+
+    def to_dict(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The JSON of `energysim sweep --json`. ``rows``: this sweep's rows of the store."""
+        good = [row for row in rows if row["status"] == OK and keeps(row, self.experiment.limits)]
+        counts = ("computed", "stored_before", "ok", "infeasible", "failed")
+        return {
+            "schema": SCHEMA,
+            "energysim": __version__,
+            "experiment": self.experiment.name,
+            "store": str(self.store),
+            **{name: getattr(self, name) for name in counts},
+            "goals": list(self.experiment.goals),
+            "constraints": list(map(str, self.experiment.limits)),
+            "pareto": [row["key"] for row in pareto_front(good, self.experiment.goals)],
+            "points": [dict(row) for row in rows],
+        }
+
+
+def run_sweep(
+    experiment: str | Path | Experiment,
+    store_path: str | Path,
+    *,
+    jobs: int | None = None,
+    dask: str | None = None,
+    progress: Progress | None = None,
+    retry: bool = False,
+    runs: Sequence[str | Path] = (),
+) -> SweepResult:
+    """Compute the points of ``experiment`` (a name, a path, or one that is read) that ``store_path`` does not hold.
+
+    ``jobs``: worker processes, one per core by default; 1 computes in this process. ``dask``: the address of a Dask
+    scheduler (``tcp://host:port``), whose workers compute instead. ``retry``: failed points are tried again. ``runs``:
+    directories of training runs, beside the experiment's own, whose accuracy goes with their networks.
+
+    Each point is stored at the moment it is done: after Ctrl-C, kill -9 or a dead worker the same call goes on. A point
+    that fails is stored with its error. Raises EnergySimError where the experiment, the store or the cluster is wrong.
+    """
+    forget_specs()
+    forget_files()
+    if not isinstance(experiment, Experiment):
+        experiment = load_experiment(experiment)
+    search, space = experiment.search, experiment.space
+    accuracies = accuracies_of([*experiment.accuracy_from, *runs])
+    check_known(experiment, accuracies)
+    command = tuple(sys.argv)
+    with Store.open(store_path, create=True) as store:
+        store.set_accuracy(accuracies)
+        executor = _executor(jobs, dask, command)
+        sweep = _Sweep(store, executor, command, accuracies, retry, progress)
+        try:
+            if search.optimizes:
+                from energysim.sweep.optimize import optimize
+
+                optimize(experiment, lambda points: sweep.rows(points, search.points))
+            else:
+                chosen = space.grid() if search.points is None else space.sample(search.points, search.seed)
+                sweep.compute(list(chosen))
+        finally:
+            executor.close()
+        return sweep.result(experiment)
+
+
+def _executor(jobs: int | None, dask: str | None, command: tuple[str, ...]) -> Executor:
+    if dask is not None:
+        from energysim.sweep.cluster import Cluster
+
+        return Cluster(dask, command)
+    jobs = jobs or available_cores()
+    if jobs == 1:
+        return InProcess(command)
+    from energysim.sweep.processes import Processes
+
+    return Processes(jobs, command)
+
+
+@dataclass
+class _Sweep:
+    """One run over a store. ``asked``: the keys so far, in order; ``status``: of those that are stored."""
+
+    store: Store
+    executor: Executor
+    command: tuple[str, ...]
+    accuracies: Mapping[str, float]
+    retry: bool
+    progress: Progress | None
+    asked: dict[str, None] = field(default_factory=dict)
+    status: dict[str, str] = field(default_factory=dict)
+    computed: int = 0
+
+    def compute(self, points: Sequence[Point], expected: int | None = None) -> list[str]:
+        """The keys of the points, once all are stored. ``expected``: points of the whole sweep."""
+        tasks = [Task(key_of(point), point) for point in map(Point.canonical, points)]
+        self.asked.update(dict.fromkeys(task.key for task in tasks))
+        known = self.store.statuses(task.key for task in tasks)
+        open_tasks = {
+            task.key: task
+            for task in tasks
+            if task.key not in self.status and (task.key not in known or (self.retry and known[task.key] == FAILED))
+        }
+        self.status.update({key: status for key, status in known.items() if key not in open_tasks})
+        total = expected or len(self.asked)
+        self._tell(total, "")
+        for outcome in self.executor.run(list(open_tasks.values())):
+            name = workload_of(outcome.point.workload, outcome.point.input, outcome.point.batch).name
+            self.store.put(outcome, self.command, self.accuracies.get(name))
+            self.status[outcome.key] = outcome.status
+            self.computed += 1
+            self._tell(total, str(outcome.point))
+        return [task.key for task in tasks]
+
+    def rows(self, points: Sequence[Point], expected: int | None) -> list[Mapping[str, Any]]:
+        """The rows of the points, computed where they are not stored."""
+        return [row for key in self.compute(points, expected) if (row := self.store.row(key)) is not None]
+
+    def result(self, experiment: Experiment) -> SweepResult:
+        count = Counter(self.status.values())
+        return SweepResult(
+            experiment=experiment,
+            store=self.store.path,
+            keys=tuple(self.asked),
+            computed=self.computed,
+            stored_before=len(self.status) - self.computed,
+            ok=count[OK],
+            infeasible=count[INFEASIBLE],
+            failed=count[FAILED],
+        )
+
+    def _tell(self, total: int, what: str) -> None:
+        if self.progress is not None:
+            self.progress(len(self.status), total, what)

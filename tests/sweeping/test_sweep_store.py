@@ -1,0 +1,127 @@
+"""The store alone: what goes in comes out, and what is no store is refused."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sweep_cases import write_case
+
+from energysim.errors import EnergySimError
+from energysim.sweep import Point, Store, evaluate
+from energysim.sweep.evaluate import FAILED, OK, Outcome, Task, outcome_of
+from energysim.sweep.export import export
+from energysim.sweep.identity import key_of
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    write_case(tmp_path)
+    point = Point(str(tmp_path / "net.yaml"), str(tmp_path / "tiny.yaml"), overrides=(("PE.x", 2), ("clock", "2 GHz")))
+    return Task(key_of(point), point)
+
+
+def test_a_result_comes_back_as_it_was(tmp_path: Path, task: Task) -> None:
+    with Store.open(tmp_path / "new" / "r.db", create=True) as store:
+        store.put(outcome_of(task, ("energysim", "sweep")), ("energysim", "sweep"), accuracy=0.5)
+        assert store.statuses([task.key, "other"]) == {task.key: OK} and len(store) == 1
+        document = store.load(task.key)
+        assert document == {**evaluate(task.point), "command": ["energysim", "sweep"]}
+        row = store.row(task.key)
+        assert row is not None and list(store.rows()) == [row]
+        totals = document["variants"][0]["totals"]
+        assert {name: row[name] for name in totals if name not in ("optimal", "gap")} == {
+            name: totals[name] for name in totals if name not in ("optimal", "gap")
+        }
+        assert row["dram_bytes"] == totals["dram_read_bytes"] + totals["dram_write_bytes"]
+        assert row["optimal"] is True and row["gap"] == 0.0 and row["used_bits"] == 8
+        assert row["arch_sha256"] == document["arch"]["sha256"] and row["accuracy"] == 0.5
+        assert row["overrides"] == {"PE.x": 2, "clock": "2 GHz"} and row["command"] == ["energysim", "sweep"]
+        store.set_accuracy({"net": 0.75, "nothing": 0.1})
+        (again,) = store.rows([task.key])
+        assert again["accuracy"] == 0.75
+        with pytest.raises(EnergySimError, match="no point 'other'"):
+            store.load("other")
+
+
+def test_a_failure_gives_way_to_a_result_and_never_replaces_one(tmp_path: Path, task: Task) -> None:
+    failure = Outcome(task.key, task.point, FAILED, "broken")
+    with Store.open(tmp_path / "r.db", create=True) as store:
+        store.put(failure)
+        with pytest.raises(EnergySimError, match=r"failed \(broken\)"):
+            store.load(task.key)
+        store.put(outcome_of(task))
+        store.put(failure)
+        assert store.statuses([task.key]) == {task.key: OK} and store.load(task.key)["variants"]
+
+
+def test_tables(tmp_path: Path, task: Task) -> None:
+    with Store.open(tmp_path / "r.db", create=True) as store:
+        assert store.to_pandas().empty and "energy_pj" in store.to_pandas()
+        store.put(outcome_of(task))
+        store.put(Outcome("k", task.point, FAILED, "broken"))
+        frame = store.to_pandas()
+        assert frame["arch.PE.x"].tolist() == [2, 2] and frame["arch.clock"].tolist() == ["2 GHz"] * 2
+        export(store, tmp_path / "t.csv")
+        export(store, tmp_path / "t.parquet", [task.key])
+        text = pd.read_csv(tmp_path / "t.csv")
+        assert list(text) == list(frame) and "document" not in frame
+        for column in ("key", "error", "energy_pj", "macs", "optimal", "arch.PE.x"):
+            assert text[column].dropna().tolist() == frame[column].dropna().tolist()
+        (row,) = pd.read_parquet(tmp_path / "t.parquet").to_dict("records")
+        (expected,) = frame[frame["key"] == task.key].to_dict("records")
+        assert {name: value for name, value in row.items() if not pd.isna(value)} == {
+            name: value for name, value in expected.items() if not pd.isna(value)
+        }
+        with pytest.raises(EnergySimError, match=r"\.parquet or \.csv"):
+            export(store, tmp_path / "t.xlsx")
+        with pytest.raises(EnergySimError, match="cannot write"):
+            export(store, tmp_path / "missing" / "t.csv")
+    assert not list(tmp_path.glob(".*partial"))
+
+
+def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
+    text, other, later = tmp_path / "text.db", tmp_path / "other.db", tmp_path / "later.db"
+    text.write_text("not a database, but long enough to look at" * 50)
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    Store.open(later, create=True).close()
+    with sqlite3.connect(later) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = {path: path.read_bytes() for path in (text, other)}
+    cases = ((text, "cannot be used"), (other, "no store"), (later, "version 99"), (tmp_path, "cannot be used"))
+    for path, what in cases:
+        with pytest.raises(EnergySimError, match=what):
+            Store.open(path, create=True)
+    assert before == {path: path.read_bytes() for path in before}
+    with pytest.raises(EnergySimError, match="no store"):
+        Store.open(tmp_path / "missing.db")
+    assert not (tmp_path / "missing.db").exists()
+
+
+def test_several_writers_at_once(tmp_path: Path, task: Task) -> None:
+    """Processes open a store that does not exist yet and write the same rows."""
+    code = (
+        "import os, sys\n"
+        "from energysim.sweep.store import Store\n"
+        "from energysim.sweep.evaluate import Outcome, FAILED\n"
+        "from energysim.sweep.point import Point\n"
+        "children = [child for _ in range(3) if (child := os.fork())]\n"
+        "if len(children) == 3:\n"
+        "    sys.exit(any(os.waitpid(child, 0)[1] for child in children))\n"
+        "with Store.open(sys.argv[1], create=True) as store:\n"
+        "    for number in range(200):\n"
+        "        store.put(Outcome(str(number), Point('w', 'a'), FAILED, 'x' * 2000))\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "r.db")], check=True)
+    with Store.open(tmp_path / "r.db") as store:
+        assert len(store) == 200
+    with sqlite3.connect(tmp_path / "r.db") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
