@@ -25,7 +25,7 @@ _COMMANDS = {
     "overlap": ("energysim.cli.overlap", "overlap", "Accuracy and memory access of tiles with too little overlap."),
     "explain": ("energysim.cli.explain", "explain", "The constants that a result rests on, their swings and sources."),
     "evaluate": ("energysim.cli.evaluate", "evaluate", "Accuracy, per class, confusion, calibration of a checkpoint."),
-    "compare": ("energysim.cli.compare", "compare", "Trained models side by side: accuracy, cost, efficiency, times."),
+    "compare": ("energysim.cli.compare", "compare", "Trained models, or simulated results, side by side."),
     "visualize": ("energysim.cli.visualize", "visualize", "Architecture diagrams; the figures of training runs."),
     "measure": ("energysim.cli.measure", "measure", "Latency and joules per inference on a real device."),
     "calibrate": ("energysim.cli.calibrate", "calibrate", "Fit a device's constants to measurements."),

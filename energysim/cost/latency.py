@@ -64,17 +64,18 @@ def slowdowns(arch: ArchSpec) -> dict[str, tuple[float, float]]:
     memory the one that moves most counts, so that the interval holds for whichever binds.
     """
     stated = dict(arch.provenance)
-    clock = _span(stated["clock"]) if "clock" in stated else (1.0, 1.0)
+    clock = span(stated["clock"]) if "clock" in stated else (1.0, 1.0)
     found = {COMPUTE: clock}
     for memory in arch.memories:
-        ports = [_span(s) for key, s in stated.items() if key.startswith(f"{memory.name}.bandwidth.")]
+        ports = [span(s) for key, s in stated.items() if key.startswith(f"{memory.name}.bandwidth.")]
         fast, slow = min((low for low, _ in ports), default=1.0), max((high for _, high in ports), default=1.0)
         own = (1.0, 1.0) if memory is arch.memories[0] else clock
         found[memory.name] = fast * own[0], slow * own[1]
     return found
 
 
-def _span(rate: Sourced) -> tuple[float, float]:
+def span(rate: Sourced) -> tuple[float, float]:
+    """What a time is multiplied by where the rate behind it is at its high, and at its low value."""
     return rate.value / rate.high, rate.value / rate.low if rate.low else 1.0
 
 

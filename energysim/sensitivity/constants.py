@@ -39,8 +39,8 @@ def energy_swings(variant: VariantCost, energies: ActionEnergies, bits: int) -> 
         if not energy.value:
             continue
         component, _, action = key.rpartition(".")
-        constant, unit = _energy_constant(component, action, energies, bits)
-        if not _same_range(constant, energy):
+        constant, unit = constant_of(component, action, energies, bits)
+        if not same_range(constant, energy):
             constant, unit = _range_of(energy), "x nominal"
         actions, unit, sum_pj = grouped.get((component, constant), ([], unit, EnergyPj(0.0, 0.0, 0.0)))
         grouped[component, constant] = [*actions, action], unit, sum_pj + energy
@@ -59,7 +59,7 @@ def energy_swings(variant: VariantCost, energies: ActionEnergies, bits: int) -> 
     return _widest_first(swings)
 
 
-def _same_range(constant: Sourced, energy: EnergyPj) -> bool:
+def same_range(constant: Sourced, energy: EnergyPj) -> bool:
     """Whether the energy's interval is the constant's: its layers may have different word widths, and so constants."""
     return isclose(energy.low * constant.value, energy.value * constant.low, rel_tol=1e-6) and isclose(
         energy.high * constant.value, energy.value * constant.high, rel_tol=1e-6
@@ -71,7 +71,7 @@ def _range_of(energy: EnergyPj) -> Sourced:
     return Sourced(1.0, energy.low / energy.value, energy.high / energy.value, source)
 
 
-def _energy_constant(component: str, action: str, energies: ActionEnergies, bits: int) -> tuple[Sourced, str]:
+def constant_of(component: str, action: str, energies: ActionEnergies, bits: int) -> tuple[Sourced, str]:
     if action == "mac":
         return energies.mac(bits).pj, "pJ per MAC"
     if component == energies.compute.name:
