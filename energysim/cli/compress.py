@@ -71,8 +71,8 @@ def _run(workload: str, settings: Any, options: dict[str, Any]) -> list[Any]:
     from energysim.arch.loader import load_arch
     from energysim.cli.output import progress_bar
     from energysim.train.compress import compress as run
+    from energysim.train.experiment import load_recipe
     from energysim.train.loop import Interrupted
-    from energysim.train.recipe import load_recipe
     from energysim.train.runtime import make_fabric
     from energysim.train.session import Session
 

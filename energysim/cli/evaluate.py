@@ -18,6 +18,7 @@ import click
 @click.option("--batch", type=click.IntRange(min=1), default=256, help="Images at once.")
 @click.option("--limit-batches", type=click.IntRange(min=1), help="Only so many batches.")
 @click.option("--tta", is_flag=True, help="Test-time augmentation: mean over each image and its mirror image.")
+@click.option("--ensemble", is_flag=True, help="The run's snapshots together: the mean of their probabilities.")
 @click.option("--temperature", is_flag=True, help="Temperature scaling, fitted on the validation images.")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write all metrics, with the confusion matrix, as JSON.")
 def evaluate(
@@ -29,6 +30,7 @@ def evaluate(
     batch: int,
     limit_batches: int | None,
     tta: bool,
+    ensemble: bool,
     temperature: bool,
     json_file: str | None,
 ) -> None:
@@ -40,13 +42,15 @@ def evaluate(
     energysim evaluate runs/quick-digits/lightweight_cnn/seed0
     energysim evaluate runs/quick-digits/lightweight_cnn/seed0/last.pt --part validation --json metrics.json
     energysim evaluate runs/s1-cifar100/resnet18/seed0 --tta --temperature
+    energysim evaluate runs/s2_options-cifar10/enhanced_cnn/seed0 --ensemble
     """
     from energysim.cli.output import write_text
     from energysim.errors import EnergySimError
-    from energysim.train.evaluate import averaged, fit_temperature, metrics_of, predict
-    from energysim.train.models import load_trained
+    from energysim.train.evaluate import Predictions, averaged, fit_temperature, metrics_of, predict
+    from energysim.train.models import load_snapshots, load_trained
 
-    trained = load_trained(checkpoint)
+    networks = load_snapshots(checkpoint) if ensemble else (load_trained(checkpoint),)
+    trained = networks[0]
     opened = trained.data(data_root, data, verified=not unverified)
     if opened.num_classes != trained.about["arguments"]["num_classes"]:
         classes = trained.about["arguments"]["num_classes"]
@@ -55,16 +59,17 @@ def evaluate(
         raise EnergySimError(f"--tta mirrors images, and a mirrored image of {opened.name} shows another class or none")
     if limit_batches is not None:
         opened = opened.limited(limit_batches * batch)
-    predictions = predict(trained.model, opened.batches(part, batch))
-    if tta:
-        mirrored = predict(trained.model, opened.batches(part, batch, mirrored=True))
-        predictions = averaged((predictions, mirrored))
-    scale = 1.0
-    if temperature:
-        scale = fit_temperature(predict(trained.model, opened.batches("validation", batch)))
-    metrics = metrics_of(predictions, scale)
+
+    def answers(of: str, mirrored: bool) -> Predictions:
+        views = [opened.batches(of, batch), *([opened.batches(of, batch, mirrored=True)] if mirrored else [])]
+        parts = [predict(network.model, view) for network in networks for view in views]
+        return parts[0] if len(parts) == 1 else averaged(parts)
+
+    scale = fit_temperature(answers("validation", False)) if temperature else 1.0
+    metrics = metrics_of(answers(part, tta), scale)
     if json_file is not None:
-        about = {"checkpoint": str(trained.file), "data": opened.name, "part": part, "classes": list(opened.classes)}
+        about = {"checkpoint": str(checkpoint if ensemble else trained.file), "networks": len(networks)}
+        about |= {"data": opened.name, "part": part, "classes": list(opened.classes)}
         write_text(json.dumps({"schema": 1, **about, "metrics": metrics.to_dict()}, indent=1), json_file)
     if json_file != "-":
         from rich.console import Console
@@ -72,6 +77,7 @@ def evaluate(
         from energysim.report.training import metrics_sheets
 
         console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-        title = f"{trained.about['name']} (seed {trained.seed}) on the {part} images of {opened.name}"
+        several = f", {len(networks)} snapshots together," if ensemble else ""
+        title = f"{trained.about['name']} (seed {trained.seed}){several} on the {part} images of {opened.name}"
         for sheet in metrics_sheets(metrics, opened.classes, title):
             console.print(sheet.to_rich())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from energysim.train.recipe import Experiment
+    from energysim.train.experiment import Experiment
     from energysim.train.session import Session
     from energysim.train.summary import ModelSummary
 
@@ -66,7 +66,7 @@ def train(
     energysim train lightweight_cnn --recipe s1 --data cifar100 --limit-batches 3 --epochs 1
     """
     from energysim.cli.output import write_text
-    from energysim.train.recipe import load_experiment
+    from energysim.train.experiment import load_experiment
     from energysim.train.runtime import make_fabric
 
     if not workloads and experiment is None:
@@ -96,7 +96,8 @@ def _session(
     workloads: tuple[str, ...], experiment: Experiment | None, name: str | None, options: dict[str, Any]
 ) -> Session:
     """The experiment, if any, with what the command line says instead."""
-    from energysim.train.recipe import Recipe, load_recipe
+    from energysim.train.experiment import load_recipe
+    from energysim.train.recipe import Recipe
     from energysim.train.session import Session
 
     recipe_name = options["recipe"] or name or "quick"
@@ -109,17 +110,15 @@ def _session(
     data = options["data"] or (experiment.data if experiment else "digits")
     seeds = options["seeds"] or (experiment.seeds if experiment else 1)
     listed = experiment.workloads if experiment else ()
-    own_epochs = {entry.workload: entry.epochs for entry in listed if entry.epochs is not None}
     chosen = dict.fromkeys(workloads or (entry.workload for entry in listed))
     if not chosen:
         raise click.UsageError(f"the experiment {name!r} names no workloads; name one on the command line")
-    if options["epochs"] is not None or options["recipe"] is not None:
-        own_epochs = {}
+    own = experiment.own_recipes if experiment is not None and options["recipe"] is None else {}
     label = data.replace("imagefolder:", "").strip("/").replace("/", "_")
     return Session(
         workloads=tuple(chosen),
-        epochs_of=own_epochs,
         recipe=recipe,
+        own_recipes={workload: _changed(own_recipe, options) for workload, own_recipe in own.items()},
         recipe_name=Path(recipe_name).stem,
         data=data,
         out=options["out"] or Path("runs") / f"{Path(recipe_name).stem}-{label}",

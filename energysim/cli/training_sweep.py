@@ -61,8 +61,8 @@ def _run(options: dict[str, Any]) -> list[Any]:
     from energysim.arch.loader import load_arch
     from energysim.cli.output import progress_bar
     from energysim.train.energy_sweep import Point, energy_sweep, points_around
+    from energysim.train.experiment import load_recipe
     from energysim.train.loop import Interrupted
-    from energysim.train.recipe import load_recipe
     from energysim.train.runtime import make_fabric
     from energysim.train.session import Session
 

@@ -31,6 +31,7 @@ def training_sheet(summaries: Sequence[ModelSummary]) -> Sheet:
         ("top-1 %", lambda s: percent(s.top1)),
         ("top-5 %", lambda s: percent(s.top5)),
         ("ECE %", lambda s: percent(s.calibration_error)),
+        *_ensemble(summaries),
         ("parameters", lambda s: f"{s.parameters:,}"),
     ]
     if cost is not None:
@@ -39,6 +40,7 @@ def training_sheet(summaries: Sequence[ModelSummary]) -> Sheet:
     columns.append(("training", lambda s: format_time(s.training_s.mean)))
     where = "" if cost is None else f"; one inference on {cost.arch}, batch 1, {cost.bits}-bit words, layerwise"
     notes = [f"top-1 on the test images of {first.data}, mean ± standard deviation over {_seeds(summaries)}"]
+    notes += _ensemble_notes(summaries)
     if cost is not None:
         notes.append("front: no other model here has more accuracy for the same or less energy")
     return _sheet(f"{first.data}{where}", columns, summaries, tuple(notes))
@@ -67,11 +69,12 @@ def comparison_sheets(summaries: Sequence[ModelSummary]) -> tuple[Sheet, ...]:
                 ("top-1 %", lambda s: percent(s.top1)),
                 ("top-5 %", lambda s: percent(s.top5)),
                 ("ECE %", lambda s: percent(s.calibration_error)),
+                *_ensemble(summaries),
                 ("seeds", lambda s: str(s.top1.n)),
                 ("points", lambda s: f"{100 * (s.top1.mean - first.top1.mean):+.1f}"),
             ],
             summaries,
-            (f"points: top-1 against {first.name}",),
+            (f"points: top-1 against {first.name}", *_ensemble_notes(summaries)),
         ),
     ]
     cost = first.cost
@@ -95,6 +98,17 @@ def comparison_sheets(summaries: Sequence[ModelSummary]) -> tuple[Sheet, ...]:
     if cost is not None:
         sheets.append(_use_sheet(summaries))
     return tuple(sheets)
+
+
+def _ensemble(summaries: Sequence[ModelSummary]) -> list[Column]:
+    """The column of the snapshots' answers, where a model has some."""
+    return [("ensemble %", lambda s: percent(s.ensemble))] if any(s.snapshots for s in summaries) else []
+
+
+def _ensemble_notes(summaries: Sequence[ModelSummary]) -> list[str]:
+    counts = {summary.name: summary.snapshots for summary in summaries if summary.snapshots}
+    each = ", ".join(f"{count} of {name}" for name, count in counts.items())
+    return [f"ensemble: top-1 of a run's snapshots together ({each}), for as many times the cost"] if counts else []
 
 
 def metrics_sheets(metrics: Metrics, classes: Sequence[str], title: str) -> tuple[Sheet, ...]:

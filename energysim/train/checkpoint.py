@@ -50,6 +50,16 @@ class RunFiles:
         """The weights that the run is judged by, once it is finished."""
         return self.directory / "final.pt"
 
+    def snapshot(self, number: int) -> Path:
+        """The network at the end of a cycle of the learning rate (from 1), where the recipe keeps them."""
+        return self.directory / f"snapshot{number}.pt"
+
+    @property
+    def snapshots(self) -> tuple[Path, ...]:
+        """Those that are there, in the order of their cycles."""
+        numbers = (file.stem.removeprefix("snapshot") for file in self.directory.glob("snapshot*.pt"))
+        return tuple(self.snapshot(number) for number in sorted(int(text) for text in numbers if text.isdecimal()))
+
     @property
     def metrics(self) -> Path:
         return self.directory / "metrics.csv"
@@ -64,7 +74,8 @@ class RunFiles:
 
     def start_over(self) -> None:
         """Remove what an earlier run left here (its TensorBoard files stay)."""
-        for file in (self.coming, self.last, self.previous, self.final, self.metrics, self.result):
+        own = (self.coming, self.last, self.previous, self.final, self.metrics, self.result)
+        for file in (*own, *self.snapshots):
             file.unlink(missing_ok=True)
 
 

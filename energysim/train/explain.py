@@ -68,8 +68,11 @@ def on_a_plane(points: Tensor, seed: int = 0) -> np.ndarray[Any, Any]:
 
 
 def last_convolution(model: nn.Module) -> nn.Conv2d:
-    """The last convolution by definition order. Raises EnergySimError where the network has none."""
-    found = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    """The last convolution by definition order: one larger than 1x1 where there is one, and no gate of one channel.
+
+    Raises EnergySimError where the network has none.
+    """
+    found = [module for module in model.modules() if isinstance(module, nn.Conv2d) and module.out_channels > 1]
     spatial = [module for module in found if module.kernel_size != (1, 1)]
     if not found:
         raise EnergySimError("Grad-CAM needs a convolution, and this network has none")

@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from energysim.errors import Location
-from energysim.train.checkpoint import CheckpointError, read_checkpoint
+from energysim.errors import Location, NotFoundError
+from energysim.train.checkpoint import CheckpointError, RunFiles, read_checkpoint
 from energysim.train.data import Data, open_data
 from energysim.train.hooks import EpochRecord, Hook
 from energysim.workload import Workload, WorkloadError, resolve_workload
@@ -93,6 +93,18 @@ def load_trained(path: Path) -> Trained:
         ) from None
     history = tuple(EpochRecord(**record) for record in content["history"])
     return Trained(file, model.eval(), workload, dict(about), content["identity"]["seed"], history)
+
+
+def load_snapshots(run_dir: Path) -> tuple[Trained, ...]:
+    """The networks of a run's snapshot ensemble, as far as the run has come.
+
+    Raises NotFoundError where it has none, and what ``load_trained`` raises.
+    """
+    files = RunFiles(run_dir).snapshots
+    if not files:
+        hint = "the directory of a run whose recipe has `snapshots: true`"
+        raise NotFoundError(f"no snapshots in {str(run_dir)!r}", hint=hint)
+    return tuple(load_trained(file) for file in files)
 
 
 def _hook_class(reference: str, file: Path) -> type[Hook]:

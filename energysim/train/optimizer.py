@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ def rate_at(stage: Stage, step: int, steps_per_epoch: int) -> Rate:
             return _one_cycle(peak, step, steps)
         case "cosine":
             return Rate(_cosine(schedule, peak, step, steps, steps_per_epoch))
+        case "cosine_restarts":
+            return Rate(_restarted(schedule, peak, step, stage.epochs, steps_per_epoch))
         case "exponential":
             return Rate(max(schedule.min_lr, peak * schedule.decay ** (step // steps_per_epoch)))
         case "step":
@@ -48,6 +51,13 @@ def _cosine(schedule: Schedule, peak: float, step: int, steps: int, steps_per_ep
     if step < warmup:
         return peak * (step + 1) / warmup
     return _between(peak, schedule.min_lr, (step - warmup) / max(1, steps - warmup))
+
+
+def _restarted(schedule: Schedule, peak: float, step: int, epochs: int, steps_per_epoch: int) -> float:
+    ends = [end * steps_per_epoch for end in schedule.cycle_ends(epochs)]
+    cycle = bisect_right(ends[:-1], step)
+    begin = ends[cycle - 1] if cycle else 0
+    return _between(peak, schedule.min_lr, (step - begin) / (ends[cycle] - begin))
 
 
 def _one_cycle(peak: float, step: int, steps: int) -> Rate:

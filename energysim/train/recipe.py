@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from energysim.errors import did_you_mean
-from energysim.spec_files import SpecFile, SpecModel, find_spec, list_specs, load_yaml, validate_model
+from energysim.spec_files import SpecModel
 
 
 class Optimizer(SpecModel):
@@ -26,14 +25,21 @@ class Schedule(SpecModel):
 
     cosine: ``warmup_epochs`` linearly from 0 to lr, then half a cosine down to ``min_lr``. exponential: times ``decay``
     per epoch. step: times ``decay`` every ``every`` epochs. one_cycle: Smith's single cycle (lr / 25 up to lr at 30 %
-    of the steps, down to lr / 250,000; momentum 0.95 - 0.85 - 0.95). constant.
+    of the steps, down to lr / 250,000; momentum 0.95 - 0.85 - 0.95). cosine_restarts: ``cycles`` half cosines from lr
+    down to ``min_lr``, as equal as whole epochs allow (Loshchilov and Hutter, 2017). constant.
     """
 
-    name: Literal["cosine", "exponential", "step", "one_cycle", "constant"] = "cosine"
+    name: Literal["cosine", "exponential", "step", "one_cycle", "cosine_restarts", "constant"] = "cosine"
     warmup_epochs: float = Field(default=0.0, ge=0)
     min_lr: float = Field(default=0.0, ge=0)
     decay: float = Field(default=0.95, gt=0, le=1)
     every: int = Field(default=10, ge=1)
+    cycles: int = Field(default=5, ge=1)
+
+    def cycle_ends(self, epochs: int) -> tuple[int, ...]:
+        """The last epoch (from 1) of every cycle of a stage; fewer cycles where there are fewer epochs."""
+        cycles = min(self.cycles, epochs) if self.name == "cosine_restarts" else 1
+        return tuple(round(epochs * cycle / cycles) for cycle in range(1, cycles + 1))
 
 
 class RandAugmentSpec(SpecModel):
@@ -91,7 +97,10 @@ class Recipe(SpecModel):
     ``batch``: images per step over all devices. Of ``mixup_alpha`` and ``cutmix_alpha`` (0: off) each batch draws one
     where both are on. ``sam_rho`` (0: off): radius of sharpness-aware minimization. ``gradient_clip`` (0: off): largest
     norm. ``resize``: progressive resizing: side of the images in the first epoch, growing linearly to the full size at
-    half of the epochs. Without ``stages`` the run is one stage of ``epochs`` with ``optimizer`` and ``schedule``.
+    half of the epochs. ``stochastic_depth`` (0: off): how often training drops the last residual branch; the branches
+    before it less often, linearly (Huang et al., 2016). ``snapshots``: a network is kept at the end of every cycle of
+    ``cosine_restarts``, and they are tested as an ensemble too (Huang et al., 2017). Without ``stages`` the run is one
+    stage of ``epochs`` with ``optimizer`` and ``schedule``.
     """
 
     epochs: int = Field(default=100, ge=1)
@@ -109,6 +118,8 @@ class Recipe(SpecModel):
     sam_rho: float = Field(default=0.0, ge=0)
     gradient_clip: float = Field(default=0.0, ge=0)
     resize: int = Field(default=0, ge=0)
+    stochastic_depth: float = Field(default=0.0, ge=0, lt=1)
+    snapshots: bool = False
     precision: Literal["32", "bf16", "16"] = "32"
 
     @model_validator(mode="after")
@@ -118,7 +129,15 @@ class Recipe(SpecModel):
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError(f"stages have names of their own: {', '.join(names)}")
+        if self.snapshots and (self.stages or self.schedule.name != "cosine_restarts"):
+            raise ValueError("snapshots are of one stage with the schedule cosine_restarts")
+        if self.snapshots and (self.early_stopping or self.weight_averaging):
+            raise ValueError("snapshots need every cycle whole: no early_stopping, no weight_averaging")
         return self
+
+    def snapshot_epochs(self) -> tuple[int, ...]:
+        """The epochs (from 1) at whose end a snapshot is kept."""
+        return self.schedule.cycle_ends(self.epochs) if self.snapshots else ()
 
     def staged(self) -> tuple[Stage, ...]:
         """The stages in order; one called "all" where the recipe names none."""
@@ -182,59 +201,3 @@ def _shared(stages: tuple[Stage, ...], epochs: int) -> tuple[Stage, ...]:
         kept.append(stage.model_copy(update={"epochs": share, "schedule": schedule}))
         left -= share
     return tuple(kept)
-
-
-class Entry(SpecModel):
-    """A workload of an experiment; ``epochs`` instead of the recipe's (large networks in a quick experiment)."""
-
-    workload: str
-    epochs: int | None = Field(default=None, ge=1)
-
-
-def _entry(value: object) -> object:
-    return {"workload": value} if isinstance(value, str) else value
-
-
-class Experiment(SpecModel):
-    """A file of ``experiments/``: which workloads are trained on which data set with which recipe and how often.
-
-    ``workloads``: names, or mappings of ``workload`` and ``epochs``. ``data``: see ``open_data``. ``seeds``: 0, 1, ...
-    ``seeds - 1``. ``arch``: the device whose energy stands beside the accuracy. ``recipe``: the recipe, or the name of
-    the experiment that has it.
-    """
-
-    recipe: Recipe | str
-    description: str = ""
-    workloads: tuple[Annotated[Entry, BeforeValidator(_entry)], ...] = ()
-    data: str = "digits"
-    seeds: int = Field(default=1, ge=1)
-    arch: str | None = None
-
-
-def load_experiment(name_or_path: str) -> Experiment:
-    """An experiment by name or path, its recipe resolved. Raises NotFoundError or SpecError (file, line, key)."""
-    spec = load_yaml(find_spec("experiments", name_or_path))
-    if spec.at(("sweep",)) is not None:
-        raise spec.error("this is a sweep over a design space", ("sweep",), hint=f"energysim sweep {name_or_path}")
-    found = validate_model(Experiment, spec, data=_recipe_checked_alone(spec))
-    if isinstance(found.recipe, str):
-        if found.recipe not in list_specs("experiments"):
-            hint = did_you_mean(found.recipe, list_specs("experiments"))
-            raise spec.error(f"no experiment named {found.recipe!r} to take the recipe from", ("recipe",), hint)
-        found = found.model_copy(update={"recipe": load_recipe(found.recipe)})
-    return found
-
-
-def load_recipe(name_or_path: str) -> Recipe:
-    """The recipe of an experiment by name or path. Raises NotFoundError, or SpecError with file, line and key."""
-    recipe = load_experiment(name_or_path).recipe
-    assert isinstance(recipe, Recipe)
-    return recipe
-
-
-def _recipe_checked_alone(spec: SpecFile) -> object:
-    """The document with its recipe checked by itself: a message about a union of types would name no key."""
-    document = spec.plain
-    if isinstance(document, dict) and isinstance(document.get("recipe"), dict):
-        return {**document, "recipe": validate_model(Recipe, spec, ("recipe",))}
-    return document

@@ -26,7 +26,7 @@ MakeHooks = Callable[[], Sequence[Hook]]
 class Session:
     """``out``: one directory per workload with one per seed in it. ``limit_batches``: a dry run of so many steps per
     epoch; ``arch``: the device whose cost stands beside the accuracy; ``make_hooks``: hooks, fresh for every run;
-    ``epochs_of``: workloads with epochs of their own."""
+    ``own_recipes``: of workloads that are not trained with ``recipe`` (the precision is the same for all)."""
 
     workloads: tuple[str, ...]
     recipe: Recipe
@@ -42,14 +42,15 @@ class Session:
     resume: bool = True
     arch: str | None = None
     make_hooks: MakeHooks = tuple
-    epochs_of: Mapping[str, int] = field(default_factory=dict)
-    _opened: dict[int, Data] = field(default_factory=dict, compare=False, repr=False)
+    own_recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    _opened: dict[tuple[int, int | None], Data] = field(default_factory=dict, compare=False, repr=False)
 
-    def opened(self, seed: int) -> Data:
-        """The data set, split by the seed."""
-        if seed not in self._opened:
-            limit = None if self.limit_batches is None else self.limit_batches * self.recipe.batch
-            self._opened[seed] = open_data(
+    def opened(self, seed: int, workload: str | None = None) -> Data:
+        """The data set, split by the seed; of a dry run as much as it sees (of ``workload``)."""
+        batch = (self.recipe if workload is None else self.recipe_of(workload)).batch
+        limit = None if self.limit_batches is None else self.limit_batches * batch
+        if (seed, limit) not in self._opened:
+            self._opened[seed, limit] = open_data(
                 self.data,
                 self.root,
                 image_size=self.image_size,
@@ -58,11 +59,10 @@ class Session:
                 verified=self.verified,
                 workers=self.workers,
             )
-        return self._opened[seed]
+        return self._opened[seed, limit]
 
     def recipe_of(self, workload: str) -> Recipe:
-        epochs = self.epochs_of.get(workload)
-        return self.recipe if epochs is None else self.recipe.with_epochs(epochs)
+        return self.own_recipes.get(workload, self.recipe)
 
     def directory(self, workload: str, seed: int) -> Path:
         return self.out / _as_file_name(workload) / f"seed{seed}"
@@ -86,7 +86,7 @@ def run_session(
     for spec, workload in built:
         results = []
         for seed in session.seeds:
-            data = session.opened(seed)
+            data = session.opened(seed, spec)
             options: dict[str, Any] = {
                 "resume": session.resume,
                 "hooks": session.make_hooks(),

@@ -46,7 +46,8 @@ class DeviceCost:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """``inference_s``: measured on this machine's CPU, batch 1 (None where it was not)."""
+    """``inference_s``: measured on this machine's CPU, batch 1 (None where it was not); ``ensemble``: top-1 of the
+    ``snapshots`` of each run together, which cost that many inferences."""
 
     name: str
     data: str
@@ -59,6 +60,8 @@ class ModelSummary:
     cost: DeviceCost | None = None
     inference_s: float | None = None
     note: str = ""
+    ensemble: Spread | None = None
+    snapshots: int = 0
 
     @property
     def model_bytes(self) -> int:
@@ -84,6 +87,7 @@ def summarize(results: Sequence[RunResult], cost: DeviceCost | None = None, note
     """Runs of one model on one data set with different seeds."""
     first = results[0]
     top5 = [result.test.top5 for result in results if result.test.top5 is not None]
+    together = [result.ensemble.top1 for result in results if result.ensemble is not None]
     return ModelSummary(
         name=str(first.about.get("name", first.directory)),
         data=str(first.about.get("data", "")),
@@ -95,6 +99,8 @@ def summarize(results: Sequence[RunResult], cost: DeviceCost | None = None, note
         training_s=Spread.of([result.seconds for result in results]),
         cost=cost,
         note=note,
+        ensemble=Spread.of(together) if len(together) == len(results) else None,
+        snapshots=first.snapshots,
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from energysim.train.checkpoint import write_checkpoint, write_last, write_whole
-from energysim.train.data import Data
+from energysim.train.epoch_settings import image_side, set_dropout, set_stochastic_depth
 from energysim.train.evaluate import accuracy_and_loss, metrics_of, predict
 from energysim.train.hooks import EpochRecord, TrainState
 from energysim.train.interrupt import StopRequest
@@ -20,9 +20,10 @@ from energysim.train.logs import EventLog, write_csv
 from energysim.train.mixing import batch_mixer
 from energysim.train.optimizer import Rate, rate_at
 from energysim.train.randomness import seed_of, seeded
-from energysim.train.recipe import Recipe, WeightAveraging
+from energysim.train.recipe import WeightAveraging
 from energysim.train.result import RunResult
 from energysim.train.run import Place, Run, TrainingError, check_output
+from energysim.train.snapshots import check_snapshots, ensemble_metrics
 
 Progress = Callable[[int, int, str], None]
 CHECKPOINT_SECONDS = 300.0
@@ -39,6 +40,7 @@ class Trainer:
         """``saved``: the content of the checkpoint to go on from."""
         with seeded(run.seed, "weights"):
             model = model_factory()
+        set_stochastic_depth(model, run.recipe.stochastic_depth)
         for hook in run.hooks:
             model = hook.prepare(model, None if saved is None else saved["hooks"].get(hook.name, {}))
         check_output(model, run.data)
@@ -48,6 +50,7 @@ class Trainer:
             model.load_state_dict(saved["model"])
             self.state.history = [EpochRecord(**record) for record in saved["history"]]
             self.place = Place(**saved["place"], best=saved["best"])
+            check_snapshots(run, self.place.epoch)
         self.learner = self._new_learner(None)
         if saved is not None:
             self.learner.restore(saved["learner"])
@@ -91,7 +94,7 @@ class Trainer:
         stage, _ = recipe.stage_at(place.epoch)
         if stage.name != self.learner.stage.name:
             self.learner = self._new_learner(self.learner)
-        _set_dropout(self.state.model, recipe, place.epoch)
+        set_dropout(self.state.model, recipe, place.epoch)
         mixer = batch_mixer(recipe, run.data.num_classes)
         loader = run.data.training_batches(
             run.batch,
@@ -101,7 +104,7 @@ class Trainer:
             start=place.step,
             rank=run.fabric.global_rank,
             world=run.fabric.world_size,
-            size=_side(recipe, run.data, place.epoch),
+            size=image_side(recipe, run.data, place.epoch),
         )
         self.learner.wrapped.train()
         before_s, began = place.seconds, time.perf_counter()
@@ -168,6 +171,7 @@ class Trainer:
         if self.learner.average is not None and self._averaging() is not None:
             self.learner.average.update_parameters(self.state.model)
         place.next_epoch()
+        self._keep_snapshot()
         return record
 
     def _totals(self) -> tuple[Tensor, Tensor, int]:
@@ -186,6 +190,8 @@ class Trainer:
         for hook in self.run.hooks:
             extra.update(hook.on_epoch_end(self.state, record))
         if self.state.model is not model:
+            if self.run.recipe.snapshots:
+                raise TrainingError("snapshots are of one network, and a hook has replaced it", hint="snapshots: false")
             self.place.best, self.place.stale_epochs = None, 0
             self.learner = self._new_learner(None)
         return replace(record, extra=extra)
@@ -206,6 +212,11 @@ class Trainer:
 
     # -- checkpoints and the end
 
+    def _network(self) -> dict[str, Any]:
+        """What it takes to build the network as it is and to judge it."""
+        content = self._content()
+        return {key: content[key] for key in ("identity", "about", "model", "history", "hooks", "hook_classes")}
+
     def _content(self) -> dict[str, Any]:
         hooks = self.run.hooks
         return {
@@ -219,6 +230,12 @@ class Trainer:
             "hooks": {hook.name: hook.state_dict() for hook in hooks},
             "hook_classes": {hook.name: f"{type(hook).__module__}:{type(hook).__qualname__}" for hook in hooks},
         }
+
+    def _keep_snapshot(self) -> None:
+        """Before the checkpoint that says that the cycle is done: killed in between, a run writes it again, alike."""
+        ends = self.run.recipe.snapshot_epochs()
+        if self.place.epoch in ends and self.run.fabric.is_global_zero:
+            write_checkpoint(self.run.files.snapshot(ends.index(self.place.epoch) + 1), self._network())
 
     def _save(self) -> None:
         if self.run.fabric.is_global_zero:
@@ -249,6 +266,8 @@ class Trainer:
 
     def _finish(self) -> RunResult:
         run, place = self.run, self.place
+        run.fabric.barrier()  # the first process has written the last snapshot
+        ensemble = ensemble_metrics(run, self.learner)
         best_epoch, accuracy = self._take_kept_weights()
         for hook in run.hooks:
             hook.finish(self.state)
@@ -265,12 +284,12 @@ class Trainer:
             stopped_early=place.epoch < run.recipe.total_epochs,
             device=str(next(self.state.model.parameters()).device),
             about=run.about,
+            ensemble=ensemble,
+            snapshots=len(run.recipe.snapshot_epochs()),
         )
         if run.fabric.is_global_zero:
             place.finished = True
-            content = self._content()
-            kept = ("identity", "about", "model", "history", "hooks", "hook_classes")
-            write_checkpoint(run.files.final, {key: content[key] for key in kept})
+            write_checkpoint(run.files.final, self._network())
             write_whole(run.files.result, result.to_json().encode())
             self._save()
         run.fabric.barrier()
@@ -286,21 +305,3 @@ class Trainer:
         assert best is not None
         self.state.model.load_state_dict(best["model"])
         return best["epoch"], best["validation_accuracy"]
-
-
-def _set_dropout(model: nn.Module, recipe: Recipe, epoch: int) -> None:
-    if recipe.dropout is None:
-        return
-    share = epoch / max(1, recipe.total_epochs - 1)
-    probability = recipe.dropout.start + (recipe.dropout.end - recipe.dropout.start) * share
-    for module in model.modules():
-        if isinstance(module, nn.modules.dropout._DropoutNd):
-            module.p = probability
-
-
-def _side(recipe: Recipe, data: Data, epoch: int) -> int | None:
-    """Side of the training images under progressive resizing, None for the full one."""
-    half = recipe.total_epochs / 2
-    if not recipe.resize or recipe.resize >= data.size or epoch >= half:
-        return None
-    return recipe.resize + round((data.size - recipe.resize) * epoch / half)

@@ -12,10 +12,14 @@ from torch import nn
 from torch.nn import functional
 
 from energysim.errors import NotFoundError, SpecError
+from energysim.nn.zoo import StochasticDepth, cifar_resnet, sub_cnn
 from energysim.spec_files import list_specs
 from energysim.train.dual import open_parts, stage_recipes
+from energysim.train.epoch_settings import set_stochastic_depth
+from energysim.train.experiment import load_experiment, load_recipe
 from energysim.train.optimizer import climb, descend, frozen_statistics, make_optimizer, rate_at, set_rate
-from energysim.train.recipe import Recipe, Stage, load_experiment, load_recipe
+from energysim.train.recipe import Recipe, Stage
+from energysim.train.run import TrainingError
 from energysim.workload import resolve_workload
 
 SGD = {"name": "sgd", "lr": 0.1}
@@ -50,7 +54,7 @@ def test_the_systems_recipes_are_as_written() -> None:
 
 
 def test_every_shipped_experiment_loads_and_names_real_workloads() -> None:
-    for name in ("quick", "digits_all", "s1", "s2", "s2_options", "s3", "s4"):
+    for name in ("quick", "digits_all", "s1", "s2", "s2_options", "s2_one_cycle", "s3", "s4"):
         assert name in list_specs("experiments")
         for entry in load_experiment(name).workloads:
             assert resolve_workload(entry.workload, offered={"num_classes": 10}).build is not None
@@ -69,6 +73,18 @@ def test_every_shipped_experiment_loads_and_names_real_workloads() -> None:
         ("recipe: s9\n", r"e\.yaml:1: recipe: no experiment named 's9'"),
         ("data: digits\n", r"e\.yaml:1: recipe: missing key"),
         ("recipe: s1\nworkloads:\n  - {workload: ffnn, epoch: 3}\n", r"e\.yaml:3: workloads\.0\.epoch: unknown key"),
+        (
+            "recipe: s1\nworkloads:\n  - workload: ffnn\n    recipe:\n      optimizer: {name: adam, lr: -1}\n",
+            r"e\.yaml:5: workloads\.0\.recipe\.optimizer\.lr: .*greater than 0",
+        ),
+        (
+            "recipe: s1\nworkloads:\n  - {workload: ffnn, recipe: {precision: bf16}}\n",
+            r"e\.yaml:3: workloads\.0\.recipe\.precision: the precision is that of the whole experiment",
+        ),
+        (
+            "recipe:\n  optimizer: {name: sgd, lr: 0.1}\n  snapshots: true\n",
+            r"e\.yaml:1: recipe: snapshots are of one stage with the schedule cosine_restarts",
+        ),
         ("recipe: s1\nseeds: 0\n", r"e\.yaml:2: seeds: .*greater than or equal to 1"),
     ],
 )
@@ -98,6 +114,25 @@ def test_epochs_scale_stages_and_warm_up() -> None:
     assert (stage.name, within) == ("stage 2", 0)
 
 
+def test_a_workload_changes_single_keys_of_the_common_recipe(tmp_path: Path) -> None:
+    file = tmp_path / "e.yaml"
+    file.write_text(
+        "recipe: s1\n"
+        "workloads:\n"
+        "  - lightweight_cnn\n"
+        "  - {workload: resnet18, epochs: 10}\n"
+        "  - {workload: ffnn, epochs: 7, recipe: {batch: 32, optimizer: {lr: 0.01}, schedule: {warmup_epochs: 2}}}\n"
+    )
+    common, own = load_recipe(str(file)), load_experiment(str(file)).own_recipes
+    assert own.keys() == {"resnet18", "ffnn"}
+    assert own["resnet18"] == common.with_epochs(10)
+    changed = own["ffnn"]
+    assert common.optimizer is not None and changed.optimizer is not None
+    assert (changed.batch, changed.epochs, changed.schedule.warmup_epochs, changed.optimizer.lr) == (32, 7, 2, 0.01)
+    assert changed.optimizer.model_copy(update={"lr": common.optimizer.lr}) == common.optimizer
+    assert changed.augment == common.augment and changed.early_stopping == common.early_stopping
+
+
 def _stage(epochs: int = 10, lr: float = 0.4, **schedule: Any) -> Stage:
     return Stage.model_validate(
         {"name": "x", "epochs": epochs, "optimizer": {"name": "sgd", "lr": lr}, "schedule": schedule}
@@ -117,6 +152,10 @@ def test_cosine_with_warm_up() -> None:
     [
         ({"name": "one_cycle"}, lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.4, total_steps=50)),
         ({"name": "cosine"}, lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 50)),
+        (
+            {"name": "cosine_restarts", "cycles": 5},
+            lambda o: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(o, 10),
+        ),
     ],
 )
 def test_schedules_are_pytorchs(schedule: dict[str, Any], torchs: Any) -> None:
@@ -135,6 +174,36 @@ def test_schedules_are_pytorchs(schedule: dict[str, Any], torchs: Any) -> None:
             assert rate.momentum == pytest.approx(group["momentum"], abs=0.01)
         optimizer.step()
         scheduler.step()
+
+
+def test_cycles_are_whole_epochs() -> None:
+    schedule = _stage(name="cosine_restarts", cycles=3).schedule
+    assert schedule.cycle_ends(9) == (3, 6, 9)
+    assert schedule.cycle_ends(10) == (3, 7, 10)
+    assert schedule.cycle_ends(2) == (1, 2)
+    uneven = _stage(10, name="cosine_restarts", cycles=3)
+    rates = [rate_at(uneven, step, 5).lr for step in range(50)]
+    starts = [0, 15, 35]
+    assert [step for step in range(50) if rates[step] == 0.4] == starts
+    assert rates[34] == pytest.approx(0.4 * (1 + math.cos(math.pi * 19 / 20)) / 2)
+    for begin, end in zip(starts, (15, 35, 50), strict=True):
+        assert rates[begin:end] == sorted(rates[begin:end], reverse=True)
+
+
+def test_stochastic_depth_rises_linearly_to_the_last_branch() -> None:
+    model = cifar_resnet(20, width=2)
+    set_stochastic_depth(model, 0.45)
+    drops = [module.p for module in model.modules() if isinstance(module, StochasticDepth)]
+    assert drops == pytest.approx([0.05 * block for block in range(1, 10)])
+    torchvisions = resolve_workload("efficientnet_b0_cifar").model()
+    set_stochastic_depth(torchvisions, 0.3)
+    found = [float(m.p) for m in torchvisions.modules() if type(m).__name__ == "StochasticDepth"]  # type: ignore[arg-type]
+    assert found == pytest.approx([0.3 * block / 16 for block in range(1, 17)])
+    set_stochastic_depth(model, 0.0)
+    assert max(m.p for m in model.modules() if isinstance(m, StochasticDepth)) == pytest.approx(0.45)
+    for plain in (sub_cnn(), cifar_resnet(8, width=2, shortcut=False)):
+        with pytest.raises(TrainingError, match="this model has none that can be dropped"):
+            set_stochastic_depth(plain, 0.1)
 
 
 def test_exponential_and_step_decay() -> None:

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from energysim.errors import EnergySimError
 from energysim.graph.layers import LayerGraph
 from energysim.nn import MemoryOptimizedConv2d
-from energysim.nn.zoo import DualCNN, cifar_resnet, dual_cnn, enhanced_cnn, lightweight_cnn, memory_optimized_cnn
+from energysim.nn.zoo import (
+    DualCNN,
+    StochasticDepth,
+    cifar_resnet,
+    dual_cnn,
+    enhanced_cnn,
+    lightweight_cnn,
+    memory_optimized_cnn,
+)
+from energysim.nn.zoo.attention import CBAMLite, SpatialGate, SqueezeExcitation
 from energysim.nn.zoo.dual import dual_parameters, sub_cnn
-from energysim.nn.zoo.enhanced import SqueezeExcitation
+from energysim.nn.zoo.enhanced import EnhancedCNN, SeparableBlock
 from energysim.nn.zoo.resnet import BasicBlock
-from energysim.workload import resolve_workload
+from energysim.workload import resolve_workload, workload_of
 
 # Workload -> (parameters, MACs of one image). lightweight_cnn's and resnet18's are the S1 write-up's; torchvision's
 # parameters are those published with its ImageNet weights, less the classifier's 900 classes (1000 to 100).
@@ -32,6 +43,8 @@ PINNED = {
     "dual_cnn": (27_506, 806_400),
     "sub_cnn": (13_758, 403_200),
     "enhanced_cnn": (202_558, 22_838_272),
+    # 2 x 7 x 7 weights more in each of five blocks, used once per place of planes of 32, 16, 16, 8 and 8.
+    "enhanced_cnn_cbam": (202_558 + 5 * 98, 22_838_272 + 98 * (1024 + 2 * 256 + 2 * 64)),
     "mobilenet_v2_cifar": (3_504_872 - 900 * 1281, 88_091_648),
     "shufflenet_v2_cifar": (2_278_604 - 900 * 1025, 45_094_272),
     "squeezenet_cifar": (1_235_496 - 900 * 513, 91_684_864),
@@ -190,3 +203,87 @@ def test_adapted_classifiers_keep_a_plane() -> None:
         graph = traced(name)
         pooled = [layer for layer in graph.layers if layer.op in ("adaptive_avg_pool2d", "mean")][-1]
         assert graph.edges[pooled.inputs[0]].shape[-2:] == (side, side)
+
+
+def test_cbam_lite_weighs_channels_then_places() -> None:
+    """Written out from the definition: the gate of the channels' means, then that of each place's mean and maximum."""
+    torch.manual_seed(0)
+    block, x = CBAMLite(32), torch.randn(2, 32, 5, 6)
+    channels, places = block
+    assert isinstance(channels, SqueezeExcitation) and isinstance(places, SpatialGate)
+    small = torch.relu(channels.reduce.weight.flatten(1) @ x.mean((2, 3)).T + channels.reduce.bias.unsqueeze(1))  # type: ignore[union-attr]
+    large = channels.expand.weight.flatten(1) @ small + channels.expand.bias.unsqueeze(1)  # type: ignore[union-attr]
+    weighed = x * large.T.sigmoid()[:, :, None, None]
+    padded = functional.pad(torch.stack([weighed.mean(1), weighed.max(1).values], 1), (3, 3, 3, 3))
+    mixed = torch.stack(
+        [(padded[:, :, r : r + 7, c : c + 7] * places.mix.weight).sum((1, 2, 3)) for r in range(5) for c in range(6)]
+    )
+    expected = weighed * mixed.T.reshape(2, 1, 5, 6).sigmoid()
+    torch.testing.assert_close(block(x), expected)
+    assert sum(parameter.numel() for parameter in block.parameters()) == 2 * 32 * 2 + 2 + 32 + 2 * 49
+
+
+def test_cbam_lite_is_really_applied() -> None:
+    """Same weights otherwise; a gate that is shut everywhere leaves the shortcut alone, and learns."""
+    plain, gated = enhanced_cnn(), enhanced_cnn(attention="cbam_lite")
+    more = sum(p.numel() for p in gated.parameters()) - sum(p.numel() for p in plain.parameters())
+    assert more == 5 * 98
+    images = torch.rand(2, 3, 32, 32)
+    for block in gated.blocks:
+        assert isinstance(block, SeparableBlock) and isinstance(block.attention, CBAMLite)
+    block = gated.eval().blocks[2]
+    assert isinstance(block, SeparableBlock)
+    x = torch.rand(2, 128, 8, 8)
+    open_gate = block(x)
+    nn.init.zeros_(block.attention[1].mix.weight)  # type: ignore[index, union-attr, arg-type]
+    half = block(x)
+    branch = block.pointwise(block.depthwise(x))
+    torch.testing.assert_close(half, torch.relu(block.attention[0](branch) / 2 + x))  # type: ignore[index, operator]
+    assert not torch.equal(open_gate, half)
+    gated.train()(images).sum().backward()
+    gates = [module.mix.weight.grad for module in gated.modules() if isinstance(module, SpatialGate)]
+    assert len(gates) == 5 and all(gate is not None and gate.abs().max() > 0 for gate in gates)
+    with pytest.raises(EnergySimError, match="did you mean 'cbam_lite'"):
+        enhanced_cnn(attention="cbam_light")
+
+
+def test_stochastic_depth_keeps_the_expectation() -> None:
+    torch.manual_seed(0)
+    drop, branch = StochasticDepth(0.3), torch.randn(20_000, 2, 1, 1)
+    torch.testing.assert_close(drop.eval()(branch), branch, rtol=0, atol=0)
+    dropped = drop.train()(branch)
+    gone = (dropped == 0).flatten(1)
+    assert torch.equal(gone.all(1), gone.any(1)), "an image's branch is kept or dropped as a whole"
+    torch.testing.assert_close(dropped[~gone.any(1)], branch[~gone.any(1)] / 0.7)
+    # 20,000 draws of a mean 1 with standard deviation (0.3 / 0.7)^0.5: five standard errors.
+    mean = float((~gone[:, 0]).double().mean()) / 0.7
+    assert mean == pytest.approx(1, abs=5 * (0.3 / 0.7 / 20_000) ** 0.5)
+
+
+@pytest.mark.parametrize("build", [enhanced_cnn, functools.partial(cifar_resnet, 8, width=4)])
+def test_a_dropped_branch_leaves_the_shortcut(build: Callable[[], nn.Module]) -> None:
+    """All branches dropped: the blocks are their shortcuts; in evaluation nothing is."""
+    model, images = build(), torch.rand(4, 3, 32, 32)
+    blocks = [module for module in model.modules() if isinstance(module, BasicBlock | SeparableBlock)]
+    before = model.eval()(images)
+    for block in blocks:
+        block.drop.p = 1.0
+    assert torch.equal(model(images), before)
+    caught: list[tuple[Tensor, Tensor]] = []
+    model.train()
+    for block in blocks:
+        assert block.shortcut is not None
+        block.shortcut.register_forward_hook(lambda _m, _i, out: caught.append((out, out)))
+        block.register_forward_hook(lambda _m, _i, out: caught.append((caught.pop()[0], out)))
+    model(images)
+    assert len(caught) == len(blocks)
+    assert all(torch.equal(functional.relu(shortcut), out) for shortcut, out in caught)
+
+
+def test_stochastic_depth_adds_nothing_to_the_traced_network() -> None:
+    model = enhanced_cnn()
+    for module in model.modules():
+        if isinstance(module, StochasticDepth):
+            module.p = 0.5
+    assert workload_of(model, "1x3x32x32").trace().macs == PINNED["enhanced_cnn"][1]
+    assert set(model.state_dict()) == set(EnhancedCNN().state_dict())

@@ -1,34 +1,28 @@
-"""The enhanced CNN: depthwise-separable residual blocks with squeeze-and-excitation, and a 1x1 convolution as head."""
+"""The enhanced CNN: depthwise-separable residual blocks with attention, and a 1x1 convolution as head."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-REDUCTION = 16
+from energysim.errors import EnergySimError, did_you_mean
+from energysim.nn.zoo.attention import CBAMLite, SqueezeExcitation
+from energysim.nn.zoo.stochastic_depth import StochasticDepth
+
 STEM = 32
 BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1))
 """Channels and stride of every block."""
+ATTENTION = {"se": SqueezeExcitation, "cbam_lite": CBAMLite}
 
 
-class SqueezeExcitation(nn.Module):
-    """[N, C, H, W] times one number per channel, from the channels' means (Hu et al., CVPR 2018)."""
-
-    def __init__(self, channels: int, reduction: int = REDUCTION) -> None:
-        super().__init__()
-        self.squeeze = nn.AdaptiveAvgPool2d(1)
-        self.reduce = nn.Conv2d(channels, channels // reduction, 1)
-        self.expand = nn.Conv2d(channels // reduction, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        gate: Tensor = self.expand(F.relu(self.reduce(self.squeeze(x)))).sigmoid()
-        return x * gate
+class AttentionError(EnergySimError):
+    """An attention that does not exist."""
 
 
 class SeparableBlock(nn.Module):
-    """relu(SE(1x1(relu(depthwise 3x3(x)))) + shortcut(x)), BatchNorm after each convolution."""
+    """relu(attention(1x1(relu(depthwise 3x3(x)))) + shortcut(x)), BatchNorm after each convolution of the branch."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int, attention: str = "se") -> None:
         super().__init__()
         self.depthwise = nn.Sequential(
             nn.Conv2d(in_channels, in_channels, 3, stride=stride, padding=1, groups=in_channels, bias=False),
@@ -38,7 +32,8 @@ class SeparableBlock(nn.Module):
         self.pointwise = nn.Sequential(
             nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
         )
-        self.attention = SqueezeExcitation(out_channels)
+        self.attention = ATTENTION[attention](out_channels)
+        self.drop = StochasticDepth()
         same = stride == 1 and in_channels == out_channels
         self.shortcut: nn.Module = (
             nn.Identity()
@@ -49,21 +44,21 @@ class SeparableBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.attention(self.pointwise(self.depthwise(x)))
+        residual: Tensor = self.drop(self.attention(self.pointwise(self.depthwise(x))))
         return F.relu(residual + self.shortcut(x))
 
 
 class EnhancedCNN(nn.Module):
     """[N, 3, H, W] to [N, num_classes] logits."""
 
-    def __init__(self, num_classes: int = 10, dropout: float = 0.5) -> None:
+    def __init__(self, num_classes: int = 10, dropout: float = 0.5, attention: str = "se") -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(3, STEM, 3, padding=1, bias=False), nn.BatchNorm2d(STEM), nn.ReLU(inplace=True)
         )
         widths = (STEM, *(width for width, _ in BLOCKS))
         self.blocks = nn.Sequential(
-            *(SeparableBlock(a, b, stride) for a, (b, stride) in zip(widths, BLOCKS, strict=False))
+            *(SeparableBlock(a, b, stride, attention) for a, (b, stride) in zip(widths, BLOCKS, strict=False))
         )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
@@ -74,6 +69,12 @@ class EnhancedCNN(nn.Module):
         return logits.flatten(1)
 
 
-def enhanced_cnn(num_classes: int = 10, dropout: float = 0.5) -> EnhancedCNN:
-    """Depthwise-separable, residual, squeeze-and-excitation with a reduction of 16."""
-    return EnhancedCNN(num_classes, dropout)
+def enhanced_cnn(num_classes: int = 10, dropout: float = 0.5, attention: str = "se") -> EnhancedCNN:
+    """Depthwise-separable, residual, with squeeze-and-excitation (``se``, a reduction of 16) or ``cbam_lite``.
+
+    Raises AttentionError for another attention.
+    """
+    if attention not in ATTENTION:
+        hint = did_you_mean(attention, ATTENTION) or f"one of {', '.join(ATTENTION)}"
+        raise AttentionError(f"unknown attention {attention!r}", hint=hint)
+    return EnhancedCNN(num_classes, dropout, attention)

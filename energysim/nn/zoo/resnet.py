@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from energysim.errors import EnergySimError, did_you_mean
+from energysim.nn.zoo.stochastic_depth import StochasticDepth
 
 WIDTHS = (64, 128, 256, 512)
 FOUR_STAGES = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
@@ -42,11 +43,14 @@ class BasicBlock(nn.Module):
         same = stride == 1 and in_channels == out_channels
         self.shortcut: nn.Module | None = None
         if has_shortcut:
+            self.drop = StochasticDepth()
             self.shortcut = nn.Identity() if same else _conv_bn(in_channels, out_channels, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         residual: Tensor = self.second(F.relu(self.first(x), inplace=True))
-        return F.relu(residual if self.shortcut is None else residual + self.shortcut(x), inplace=True)
+        if self.shortcut is not None:
+            residual = self.drop(residual) + self.shortcut(x)
+        return F.relu(residual, inplace=True)
 
 
 class CifarResNet(nn.Module):
