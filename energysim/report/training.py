@@ -146,9 +146,17 @@ def _cost_sheets(summaries: Sequence[ModelSummary], name: Column, cost: DeviceCo
     return [
         _sheet(
             f"Computational cost: one inference on {cost.arch}, batch 1, {cost.bits}-bit words, layerwise",
-            [name, *_COST, ("x floor", lambda s: _of(s, lambda c: f"{c.dram_bytes / c.dram_floor_bytes:.2f}"))],
+            [
+                name,
+                *_COST,
+                ("x floor", lambda s: _of(s, lambda c: f"{c.dram_bytes / c.dram_floor_bytes:.2f}")),
+                ("peak maps", lambda s: _of(s, lambda c: format_bytes(c.peak_map_bytes))),
+            ],
             summaries,
-            ("DRAM floor: weights, input and output moved once",),
+            (
+                "DRAM floor: weights, input and output moved once; FLOPs are twice the MACs",
+                "peak maps: the most feature-map bytes alive at once, layer by layer, each map whole",
+            ),
         ),
         _sheet(
             "Energy efficiency",

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from energysim.graph.layers import LayerGraph
+from energysim.schedule.live import Content, LiveRange, peak_bytes
 from energysim.train.result import RunResult
 
 FLOAT32_BYTES = 4
@@ -31,7 +33,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class DeviceCost:
-    """One inference (batch 1) on a device, by `energysim simulate`."""
+    """One inference (batch 1) on a device, by `energysim simulate`; ``peak_map_bytes``: see ``peak_map_bytes``."""
 
     arch: str
     bits: int
@@ -42,6 +44,7 @@ class DeviceCost:
     latency_s: float
     dram_bytes: float
     dram_floor_bytes: float
+    peak_map_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,22 @@ def device_cost(model: Any, arch: str, **options: Any) -> DeviceCost:
         latency_s=variant.latency_s,
         dram_bytes=variant.dram_bytes,
         dram_floor_bytes=variant.dram_floor_bytes,
+        peak_map_bytes=peak_map_bytes(result.graph, result.bits),
     )
+
+
+def peak_map_bytes(graph: LayerGraph, bits: int) -> int:
+    """The most bytes of feature maps alive at once: layer by layer, each whole, from its writer (the network's inputs
+    from the start) to its last reader (the outputs to the end). Views share the words of what they view."""
+    first = {graph.edges[name].storage: 0 for name in graph.inputs}
+    last: dict[str, int] = {}
+    for step, layer in enumerate(graph.layers):
+        for name in layer.outputs:
+            first.setdefault(graph.edges[name].storage, step)
+        last |= {graph.edges[name].storage: step for name in (*layer.inputs, *layer.outputs)}
+    last |= {graph.edges[name].storage: len(graph.layers) - 1 for name in graph.outputs}
+    sizes = {name: (graph.edges[name].words * (graph.edges[name].bits or bits) + 7) // 8 for name in first}
+    return peak_bytes([LiveRange(name, Content.MAP, sizes[name], first[name], last[name]) for name in first])
 
 
 def pareto(summaries: Sequence[ModelSummary]) -> tuple[bool, ...]:

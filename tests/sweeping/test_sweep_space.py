@@ -15,7 +15,7 @@ from energysim.sweep import Point, evaluate, load_experiment
 from energysim.sweep.identity import key_of
 from energysim.sweep.ranges import values_of
 from energysim.sweep.resolve import forget_specs
-from energysim.train.recipe import load_experiment as load_training
+from energysim.train.experiment import load_experiment as load_training
 
 Load = Callable[[str], list[Point]]
 

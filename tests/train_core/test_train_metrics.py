@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn import metrics as sklearn_metrics
 from torch import nn
 
 from energysim.errors import EnergySimError
-from energysim.nn.zoo import lightweight_cnn
+from energysim.nn.zoo import BasicBlock, enhanced_cnn, lightweight_cnn
 from energysim.train.evaluate import (
     Metrics,
     Predictions,
@@ -22,7 +23,8 @@ from energysim.train.evaluate import (
     predict,
 )
 from energysim.train.explain import features, grad_cam, last_convolution, on_a_plane, parameter_shares, roc_curves
-from energysim.train.summary import DeviceCost, ModelSummary, Spread, pareto
+from energysim.train.summary import DeviceCost, ModelSummary, Spread, pareto, peak_map_bytes
+from energysim.workload import resolve_workload, workload_of
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +178,21 @@ def test_s1s_measures() -> None:
     assert summary.model_bytes == 4000
     spread = Spread.of([0.5, 0.7])
     assert (spread.mean, spread.n) == (pytest.approx(0.6), 2) and spread.std == pytest.approx(math.sqrt(0.02))
+
+
+def test_the_peak_of_the_feature_maps() -> None:
+    """lightweight_cnn: its first map (16 planes of 16x16) and the input, or that map and the second (32 of 8x8) ...;
+    a shortcut keeps the block's input alive until the sum."""
+    maps = [3 * 1024, 16 * 256, 32 * 64, 64 * 64, 128 * 64, 128 * 64, 128, 100]
+    expected = max(a + b for a, b in itertools.pairwise(maps))
+    assert peak_map_bytes(resolve_workload("lightweight_cnn").trace(), 8) == expected == 2 * 128 * 64
+    block = BasicBlock(4, 4, 1)
+    assert peak_map_bytes(workload_of(block, "1x4x8x8").trace(), 16) == 3 * 4 * 64 * 2
+    plain = BasicBlock(4, 4, 1, has_shortcut=False)
+    assert peak_map_bytes(workload_of(plain, "1x4x8x8").trace(), 16) == 2 * 4 * 64 * 2
+
+
+def test_grad_cam_looks_at_features_and_at_no_gate() -> None:
+    gated = enhanced_cnn(attention="cbam_lite")
+    found = last_convolution(gated)
+    assert found.out_channels == 256 and found.kernel_size == (3, 3)
