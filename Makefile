@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARCH ?= jetson_nano
 WORKLOAD ?= lightweight_cnn
 
-.PHONY: demo test lint check-python wheel bench clean
+.PHONY: demo test lint docs check-python wheel bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/energysim simulate $(WORKLOAD) --arch $(ARCH)
@@ -18,6 +18,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m mkdocs build --strict
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build
@@ -41,4 +44,4 @@ $(VENV)/.installed-dev: pyproject.toml $(VENV)/bin/python
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
