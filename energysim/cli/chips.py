@@ -11,8 +11,9 @@ def validate_chips(out: str | None) -> None:
 
     from energysim.calibration.jetson import jetson_nano_validation, jetson_orin_nano_validation
     from energysim.cli.output import progress_bar, write_text
-    from energysim.report.chip_plots import eyeriss_figure, nano_figure, save
+    from energysim.report.chip_plots import eyeriss_figure, nano_figure
     from energysim.report.chips_page import COMMAND, ChipComparisons, chips_page
+    from energysim.report.plots.save import save_figure
     from energysim.validation.chip_energy import fit_chip_energy
     from energysim.validation.defines import compare_defines
     from energysim.validation.eyeriss import compare_eyeriss
@@ -37,6 +38,6 @@ def validate_chips(out: str | None) -> None:
     figures = Path(out) / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     for name, figure in (("eyeriss", eyeriss_figure(alexnet, vgg, found.fit)), ("nano", nano_figure(nano))):
-        save(figure, figures / f"validation_{name}.png", COMMAND)
+        save_figure(figure, figures / f"validation_{name}.png", COMMAND)
     write_text(chips_page(found, "figures"), str(Path(out) / "validation.md"))
     click.echo(f"wrote {Path(out) / 'validation.md'} and its figures", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,11 @@ from pathlib import Path
 import click
 
 from energysim.errors import EnergySimError
+
+
+def command_line() -> str:
+    """What was typed, as the metadata of figures tells it."""
+    return shlex.join(["energysim", *sys.argv[1:]])
 
 
 def write_text(text: str, target: str) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from energysim.cli.options import input_options, schedule_options
 from energysim.mapping.dataflow import DATAFLOWS, with_dataflow
+
+if TYPE_CHECKING:
+    from energysim.simulation import SimulationResult
 
 
 @click.command(context_settings={"show_default": True})
@@ -35,7 +39,7 @@ from energysim.mapping.dataflow import DATAFLOWS, with_dataflow
 @click.option("--dataflow", type=click.Choice(DATAFLOWS), help="Maps no other way than this (docs/mapper.md).")
 @click.option("--time-limit", type=click.FloatRange(min=0), help="Seconds of search per distinct layer.")
 @click.option("--layers", default="40", help="Show so many of the costliest layers, or 'all'.")
-@click.option("--occupancy", metavar="FILE.svg|-", help="Draw what is on chip when, as SVG or (-) as text.")
+@click.option("--occupancy", metavar="FILE.svg|png|-", help="Draw what is on chip when, or (-) print it as text.")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON.")
 def simulate(
     workload: str,
@@ -72,8 +76,9 @@ def simulate(
     energysim simulate resnet18 --arch meta_proto_df --variant full --tile 8 --overlap cache
     energysim simulate resnet18 --arch meta_proto_df --variant buffered --buffer 64ch --occupancy buffer.svg
     """
-    if occupancy not in (None, "-") and not str(occupancy).lower().endswith(".svg"):
-        raise click.BadParameter(f"{occupancy!r} is no SVG file: name it .svg, or - for text", param_hint="--occupancy")
+    if occupancy not in (None, "-") and not str(occupancy).lower().endswith((".svg", ".png", ".pdf")):
+        what = f"{occupancy!r} is no picture: name it .svg, .png or .pdf, or - for text"
+        raise click.BadParameter(what, param_hint="--occupancy")
     if occupancy == json_file == "-":
         raise click.UsageError("--json - and --occupancy - both write to stdout: name a file for one")
     max_layers = None if layers == "all" else _count(layers)
@@ -115,11 +120,25 @@ def simulate(
         width = None if sys.stdout.isatty() else 160
         print_result(result, Console(width=width, highlight=False), max_layers)
     if occupancy is not None:
-        from energysim.report.occupancy import occupancy_svg, occupancy_text
-        from energysim.simulation.occupancy import occupancies
+        _draw(result, occupancy)
 
-        drawn = occupancies(result)
-        write_text(occupancy_text(drawn) if occupancy == "-" else occupancy_svg(drawn), occupancy)
+
+def _draw(result: SimulationResult, target: str) -> None:
+    from energysim.cli.output import command_line, write_text
+    from energysim.report.occupancy import occupancy_text
+    from energysim.simulation.occupancy import occupancies
+
+    drawn = occupancies(result)
+    if target == "-":
+        write_text(occupancy_text(drawn), target)
+        return
+    from pathlib import Path
+
+    from energysim.report.plots.occupancy import occupancy_figure
+    from energysim.report.plots.save import save_figure
+
+    title = f"{result.workload} on {result.arch.name}: on-chip memory over time"
+    save_figure(occupancy_figure(drawn, title), Path(target), command_line())
 
 
 def _count(text: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -55,18 +54,17 @@ def _architectures(subjects: tuple[str, ...], input_shape: str | None, out: Path
 
 
 def _runs(paths: list[Path], out: Path, kind: str, arch: str | None, data_root: Path, verified: bool) -> None:
-    from energysim.cli.output import progress_bar
-    from energysim.report.training_figures import save_figure
+    from energysim.cli.output import command_line, progress_bar
+    from energysim.report.plots.save import save_figure
     from energysim.report.training_study import figures_of
     from energysim.train.runs import find_groups
 
     groups = find_groups(paths)
     data = groups[0].trained().data(data_root, verified=verified)
-    command = " ".join(["energysim", *sys.argv[1:]])
     with progress_bar("drawing") as progress:
         for count, (name, figure) in enumerate(figures_of(groups, data, arch)):
             if progress is not None:
                 progress(count, 7 + 6 * len(groups), name)
             file = out / f"{name}.{kind}"
-            save_figure(figure, file, command)
+            save_figure(figure, file, command_line())
             click.echo(str(file))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from energysim.arch.sourced import Sourced
-from energysim.arch.spec import ArchSpec, Efficiency
+from energysim.arch.spec import ArchSpec, Efficiency, Memory
 from energysim.mapping.counts import Counts
 
 COMPUTE = "compute"
@@ -54,6 +54,18 @@ def latency_of(counts: Counts, arch: ArchSpec, op_class: str, bits: int) -> Late
     peak_s = tuple((name, needed / arch.clock_hz) for name, needed in resources)
     low_s, high_s = _interval_s(dict(peak_s), arch, efficiency)
     return Latency(latency_s, LAUNCH if overhead_s > busy_s else bottleneck, utilization, low_s, high_s, peak_s)
+
+
+def peak_bytes_per_s(arch: ArchSpec) -> tuple[tuple[str, float | None], ...]:
+    """What all instances of each memory pass at most, over all ports; None where it is not bounded. Outermost first."""
+    found: list[tuple[str, float | None]] = []
+    for index, memory in enumerate(arch.nodes):
+        if isinstance(memory, Memory):
+            apart = (memory.read_bandwidth, memory.write_bandwidth)
+            limits = [memory.shared_bandwidth, None if None in apart else sum(bits for bits in apart if bits)]
+            bits = min((limit for limit in limits if limit is not None), default=None)
+            found.append((memory.name, None if bits is None else bits / 8 * arch.clock_hz * arch.instances(index)))
+    return tuple(found)
 
 
 def slowdowns(arch: ArchSpec) -> dict[str, tuple[float, float]]:

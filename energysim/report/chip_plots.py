@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from energysim.calibration.jetson import NanoValidation
+from energysim.report.plots.style import MARKERS, new_figure
 from energysim.validation.chip_energy import ChipEnergyFit
 from energysim.validation.eyeriss import ComparedLayer
 
-_MARKERS = ("o", "s", "^")
 _SIZE = (6.0, 4.2)  # inches
 
 
 def eyeriss_figure(alexnet: Sequence[ComparedLayer], vgg: Sequence[ComparedLayer], fit: ChipEnergyFit) -> Figure:
     """Three panels over all layers: global-buffer bytes, processing time, energy with the two fitted numbers."""
-    figure = Figure(figsize=(3 * 4.0, 4.2), layout="constrained")
-    panels = figure.subplots(1, 3)
-    for (network, layers), marker in zip((("AlexNet", alexnet), ("VGG-16", vgg)), _MARKERS, strict=False):
+    figure, panels = new_figure(3 * 4.0, 4.2, 3)
+    for (network, layers), marker in zip((("AlexNet", alexnet), ("VGG-16", vgg)), MARKERS, strict=False):
         series = (
             [(layer.measured.glb_bytes / 1e6, layer.predicted.glb_bytes / 1e6) for layer in layers],
             [(layer.measured.processing_s * 1e3, layer.predicted.latency_s * 1e3) for layer in layers],
@@ -37,8 +35,7 @@ def eyeriss_figure(alexnet: Sequence[ComparedLayer], vgg: Sequence[ComparedLayer
 
 def nano_figure(nano: NanoValidation) -> Figure:
     """Latency of the nine networks: as shipped, and by the fit to the half that each is not in."""
-    figure = Figure(figsize=_SIZE, layout="constrained")
-    panel = figure.subplots()
+    figure, (panel,) = new_figure(*_SIZE)
     for marker, name, points in (
         ("o", "as shipped", [(n.measured_s * 1e3, n.predicted_s * 1e3) for n in nano.networks]),
         ("^", "fitted to the other half", [(n.measured_s * 1e3, n.other_half_s * 1e3) for n in nano.networks]),
@@ -46,12 +43,6 @@ def nano_figure(nano: NanoValidation) -> Figure:
         _scatter(panel, points, marker, name)
     _square(panel, "latency, ms per image")
     return figure
-
-
-def save(figure: Figure, path: Path, command: str) -> None:
-    """As PNG (300 DPI) or SVG by the suffix; the command that made it stands in the metadata."""
-    key = "Description"
-    figure.savefig(path, dpi=300, metadata={key: command, **({"Date": None} if path.suffix == ".svg" else {})})
 
 
 def _scatter(panel: Axes, points: Sequence[tuple[float, float]], marker: str, label: str) -> None:

@@ -1,33 +1,15 @@
-"""On-chip memory over time, as a picture (SVG) and as text for a terminal."""
+"""On-chip memory over time, as text for a terminal (as a picture: `plots/occupancy.py`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape
 
 from energysim.schedule.allocator import Allocation
 from energysim.schedule.live import Content, live_at
-from energysim.schedule.picture import allocation_svg
 from energysim.simulation.occupancy import Occupancy
 from energysim.units import format_bytes
 
 _LETTERS = {Content.MAP: "M", Content.TILE: "T", Content.HALO: "H", Content.WEIGHTS: "W"}
-_WIDTH, _HEIGHT, _TITLE = 1070, 570, 24
-
-
-def occupancy_svg(occupancies: Sequence[Occupancy]) -> str:
-    """One picture of all, below one another: layers from left to right, bytes upwards, one bar per tensor."""
-    height = (_HEIGHT + _TITLE) * len(occupancies)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
-        'font-family="sans-serif">'
-    ]
-    for index, item in enumerate(occupancies):
-        top = index * (_HEIGHT + _TITLE)
-        parts.append(f'<text x="90" y="{top + 18}" font-size="14">{escape(_title(item))}</text>')
-        inner = allocation_svg(item.allocation, item.steps)
-        parts.append(inner.replace("<svg ", f'<svg x="0" y="{top + _TITLE}" width="{_WIDTH}" height="{_HEIGHT}" ', 1))
-    return "\n".join([*parts, "</svg>"])
 
 
 def occupancy_text(occupancies: Sequence[Occupancy], columns: int = 48) -> str:

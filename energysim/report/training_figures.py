@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from energysim.train.checkpoint import write_whole
+from energysim.report.plots.style import DASHES, HATCHES, MARKERS, new_figure
 from energysim.train.evaluate import Predictions
-from energysim.train.extras import require
 from energysim.train.hooks import EpochRecord
 from energysim.train.summary import ModelSummary
 
@@ -22,10 +19,6 @@ if TYPE_CHECKING:
 
     from energysim.train.explain import RocCurve
 
-DPI = 300
-# Told apart without colour too: a dash pattern and a marker each.
-_DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _NUMBERED_CLASSES = 20
 
 
@@ -37,18 +30,9 @@ class Curves:
     histories: tuple[tuple[EpochRecord, ...], ...]
 
 
-def save_figure(figure: Figure, path: Path, command: str) -> None:
-    """PNG at 300 DPI (or SVG, PDF by suffix), whole or not at all, the command in its metadata."""
-    stream = io.BytesIO()
-    kind = path.suffix.lower().removeprefix(".") or "png"
-    key = "Subject" if kind == "pdf" else "Description"
-    figure.savefig(stream, dpi=DPI, format=kind, metadata={key: command})
-    write_whole(path, stream.getvalue())
-
-
 def training_curves(curves: Sequence[Curves]) -> Figure:
     """Training and validation accuracy over epochs: mean over the seeds, shaded from the lowest to the highest."""
-    figure, (left, right) = _figure(10, 4, 2)
+    figure, (left, right) = new_figure(10, 4, 2)
     for index, item in enumerate(curves):
         _band(left, item, index, lambda record: 100 * record.accuracy)
         _band(right, item, index, lambda record: 100 * record.validation_accuracy)
@@ -60,7 +44,7 @@ def training_curves(curves: Sequence[Curves]) -> Figure:
 
 def loss_curves(curves: Sequence[Curves]) -> Figure:
     """Loss over epochs, logarithmic."""
-    figure, (left, right) = _figure(10, 4, 2)
+    figure, (left, right) = new_figure(10, 4, 2)
     for index, item in enumerate(curves):
         _band(left, item, index, lambda record: record.loss)
         _band(right, item, index, lambda record: record.validation_loss)
@@ -77,14 +61,14 @@ def logged_values(curves: Sequence[Curves]) -> dict[str, Figure]:
     )
     figures = {}
     for name in names:
-        figure, (left, right) = _figure(10, 4, 2)
+        figure, (left, right) = new_figure(10, 4, 2)
         having = [item for item in curves if all(name in record.extra for run in item.histories for record in run)]
         for index, item in enumerate(having):
             _band(left, item, index, _logged(name))
             for history in item.histories[:1]:
                 values = [record.extra[name] for record in history]
                 accuracies = [100 * record.validation_accuracy for record in history]
-                right.plot(values, accuracies, marker=_MARKERS[index % 10], markersize=3, label=item.label)
+                right.plot(values, accuracies, marker=MARKERS[index % 10], markersize=3, label=item.label)
         left.set(xlabel="epoch", ylabel=name)
         right.set(xlabel=name, ylabel="validation top-1 (%)")
         if having:
@@ -98,7 +82,7 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str],
     counts = np.asarray(confusion, dtype=float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = 5.5 if len(classes) <= _NUMBERED_CLASSES else 8
-    figure, (axes,) = _figure(side, side * 0.9, 1)
+    figure, (axes,) = new_figure(side, side * 0.9, 1)
     image = axes.imshow(shares, cmap="Greys", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, label="share of the true class's images")
     axes.set(title=title, xlabel="called", ylabel="true class")
@@ -113,14 +97,12 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str],
 
 def per_class_accuracy(named: Sequence[tuple[str, Sequence[float | None]]], classes: Sequence[str]) -> Figure:
     """One group of bars per class, a bar per model."""
-    figure, (axes,) = _figure(max(6.0, 0.12 * len(classes) * (1 + len(named))), 4, 1)
+    figure, (axes,) = new_figure(max(6.0, 0.12 * len(classes) * (1 + len(named))), 4, 1)
     width = 0.8 / len(named)
     for index, (name, shares) in enumerate(named):
         at = np.arange(len(classes)) + (index - (len(named) - 1) / 2) * width
         heights = [100 * share if share is not None else 0.0 for share in shares]
-        axes.bar(
-            at, heights, width, label=name, hatch=("", "//", "..", "xx", "--")[index % 5], edgecolor="black", lw=0.3
-        )
+        axes.bar(at, heights, width, label=name, hatch=HATCHES[index % len(HATCHES)], edgecolor="black", lw=0.3)
     axes.set_xticks(range(len(classes)), classes, rotation=90, fontsize=6)
     axes.set(ylabel="accuracy (%)", ylim=(0, 100))
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -129,10 +111,10 @@ def per_class_accuracy(named: Sequence[tuple[str, Sequence[float | None]]], clas
 
 def roc(curves: Sequence[RocCurve], title: str) -> Figure:
     """Each class thin, the mean thick; the legend has the areas."""
-    figure, (axes,) = _figure(5, 4.6, 1)
+    figure, (axes,) = new_figure(5, 4.6, 1)
     for index, curve in enumerate(curves[:-1]):
         label = f"{curve.label} ({curve.area:.3f})" if len(curves) <= _NUMBERED_CLASSES else None
-        style = _DASHES[index % len(_DASHES)]
+        style = DASHES[index % len(DASHES)]
         axes.plot(curve.false_positive, curve.true_positive, lw=0.7, linestyle=style, label=label)
     mean = curves[-1]
     axes.plot(mean.false_positive, mean.true_positive, color="black", lw=2, label=f"mean ({mean.area:.3f})")
@@ -146,10 +128,10 @@ def feature_plane(
     points: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], classes: Sequence[str], title: str
 ) -> Figure:
     """t-SNE of the features, a marker per class. ``points`` [N, 2]."""
-    figure, (axes,) = _figure(6, 5, 1)
+    figure, (axes,) = new_figure(6, 5, 1)
     for label, name in enumerate(classes):
         chosen = points[labels == label]
-        axes.scatter(chosen[:, 0], chosen[:, 1], s=8, marker=_MARKERS[label % len(_MARKERS)], label=name)
+        axes.scatter(chosen[:, 0], chosen[:, 1], s=8, marker=MARKERS[label % len(MARKERS)], label=name)
     axes.set(title=title, xlabel="t-SNE 1", ylabel="t-SNE 2")
     if len(classes) <= _NUMBERED_CLASSES:
         axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -160,7 +142,7 @@ def grad_cam_grid(
     images: np.ndarray[Any, Any], maps: np.ndarray[Any, Any], captions: Sequence[str], title: str
 ) -> Figure:
     """Images [N, H, W, 3] in 0..1 over the same with their Grad-CAM maps [N, H, W]."""
-    figure, axes = _figure(1.3 * len(images), 3.1, len(images), rows=2)
+    figure, axes = new_figure(1.3 * len(images), 3.1, len(images), rows=2)
     for index, (image, heat, caption) in enumerate(zip(images, maps, captions, strict=True)):
         top, bottom = axes[index], axes[len(images) + index]
         top.imshow(image)
@@ -175,7 +157,7 @@ def grad_cam_grid(
 
 def parameter_distribution(shares: Sequence[tuple[str, int]], weights: np.ndarray[Any, Any], title: str) -> Figure:
     """Parameters per layer, and the histogram of the weights' values."""
-    figure, (left, right) = _figure(10, max(3.0, 0.13 * len(shares)), 2)
+    figure, (left, right) = new_figure(10, max(3.0, 0.13 * len(shares)), 2)
     left.barh(range(len(shares)), [count for _, count in shares], color="grey")
     left.set_yticks(range(len(shares)), [name for name, _ in shares], fontsize=5)
     left.invert_yaxis()
@@ -192,12 +174,12 @@ def accuracy_against(
     label: str,
 ) -> Figure:
     """Top-1 with its standard deviation against a cost on a logarithmic axis; the line joins the Pareto front."""
-    figure, (axes,) = _figure(6, 4.5, 1)
+    figure, (axes,) = new_figure(6, 4.5, 1)
     costs = [of(summary) for summary in summaries]
     accuracies = [100 * summary.top1.mean for summary in summaries]
     for index, (summary, cost, accuracy) in enumerate(zip(summaries, costs, accuracies, strict=True)):
         spread = 100 * (summary.top1.std or 0)
-        marker = _MARKERS[index % len(_MARKERS)]
+        marker = MARKERS[index % len(MARKERS)]
         axes.errorbar(cost, accuracy, yerr=spread, marker=marker, capsize=2, linestyle="", label=summary.name)
     best = -np.inf
     front = []
@@ -213,7 +195,7 @@ def accuracy_against(
 
 def bars(summaries: Sequence[ModelSummary], panels: Sequence[tuple[str, Callable[[ModelSummary], float]]]) -> Figure:
     """One logarithmic panel of bars per quantity, the value on each bar."""
-    figure, axes = _figure(3.2 * len(panels), 0.8 + 0.33 * len(summaries) + 1, len(panels))
+    figure, axes = new_figure(3.2 * len(panels), 0.8 + 0.33 * len(summaries) + 1, len(panels))
     for index, (label, of) in enumerate(panels):
         values = [of(summary) for summary in summaries]
         drawn = axes[index].barh(range(len(summaries)), values, color="lightgrey", edgecolor="black", lw=0.5)
@@ -234,7 +216,7 @@ def reliability(predictions: Predictions, title: str, bins: int = 15) -> Figure:
     edges = np.linspace(0, 1, bins + 1)
     at = np.clip(np.digitize(sure, edges) - 1, 0, bins - 1)
     means = [right[at == index].mean() if (at == index).any() else np.nan for index in range(bins)]
-    figure, (axes,) = _figure(4.5, 4.2, 1)
+    figure, (axes,) = new_figure(4.5, 4.2, 1)
     axes.bar((edges[:-1] + edges[1:]) / 2, means, 1 / bins, color="lightgrey", edgecolor="black", lw=0.5)
     axes.plot([0, 1], [0, 1], color="black", lw=0.8, linestyle=":")
     axes.set(title=title, xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
@@ -245,12 +227,6 @@ def _logged(name: str) -> Callable[[EpochRecord], float]:
     return lambda record: record.extra[name]
 
 
-def _figure(width: float, height: float, columns: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of its own, without pyplot's global state (no window, no display needed)."""
-    made = require("matplotlib.figure", "drawing figures").Figure(figsize=(width, height), layout="constrained")
-    return made, [axes for line in made.subplots(rows, columns, squeeze=False) for axes in line]
-
-
 def _band(axes: Axes, item: Curves, index: int, of: Callable[[EpochRecord], float]) -> None:
     length = max(len(history) for history in item.histories)
     values = np.full((len(item.histories), length), np.nan)
@@ -258,7 +234,7 @@ def _band(axes: Axes, item: Curves, index: int, of: Callable[[EpochRecord], floa
         values[row, : len(history)] = [of(record) for record in history]
     epochs = np.arange(1, length + 1)
     mean = np.nanmean(values, axis=0)
-    (line,) = axes.plot(epochs, mean, linestyle=_DASHES[index % len(_DASHES)], label=item.label, lw=1.2)
+    (line,) = axes.plot(epochs, mean, linestyle=DASHES[index % len(DASHES)], label=item.label, lw=1.2)
     if len(values) > 1:
         low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
         axes.fill_between(epochs, low, high, color=line.get_color(), alpha=0.15, lw=0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from energysim.arch.spec import ArchSpec
 from energysim.cost.layers import layer_floor_bytes
+from energysim.cost.latency import peak_bytes_per_s
 from energysim.cost.results import SCHEMA, VariantCost
 from energysim.errors import InfeasibleError
 from energysim.graph.data import graph_data
@@ -52,7 +53,12 @@ class SimulationResult:
             "energysim": __version__,
             "command": list(self.command),
             "workload": {"name": self.workload, "input": [list(s) for s in self.input_shapes], "bits": self.bits},
-            "arch": {"name": self.arch.name, "sha256": self.arch.sha256, "source": self.arch.source},
+            "arch": {
+                "name": self.arch.name,
+                "sha256": self.arch.sha256,
+                "source": self.arch.source,
+                "memories": [{"name": name, "bytes_per_s": peak} for name, peak in peak_bytes_per_s(self.arch)],
+            },
             "engine": self.engine,
             "estimator": self.estimator,
             "objective": self.objective,

@@ -19,6 +19,7 @@ class StoredResult:
 
     ``graph``: as :func:`energysim.graph.data.graph_data` gives it. ``schedules``: each variant's stacks and retained
     feature maps, as plain data. ``layer_floor_bytes``: each layer's weights, ifmaps and ofmaps, once each.
+    ``memories``: outermost first, with the bytes per second that all instances pass at most (None: unbounded).
     """
 
     where: str
@@ -30,6 +31,7 @@ class StoredResult:
     arch: str
     arch_sha256: str
     arch_source: str
+    memories: tuple[tuple[str, float | None], ...]
     engine: str
     estimator: str
     objective: str
@@ -105,6 +107,7 @@ def _parsed(data: dict[str, Any], where: str) -> StoredResult:
         arch=str(arch["name"]),
         arch_sha256=str(arch["sha256"]),
         arch_source=str(arch["source"]),
+        memories=tuple((str(memory["name"]), memory["bytes_per_s"]) for memory in arch["memories"]),
         engine=str(data["engine"]),
         estimator=str(data["estimator"]),
         objective=str(data["objective"]),

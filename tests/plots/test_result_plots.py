@@ -102,7 +102,7 @@ def test_the_floor_of_a_layer_is_its_tensors_once_each(other: StoredResult) -> N
 
 def test_no_layer_is_above_a_roof(stored: StoredResult) -> None:
     for variant in stored.variants:
-        roof = roofs(variant.layers, stored.bits)
+        roof = roofs(stored, variant.layers)
         bandwidth = next(iter(roof.bytes_per_s.values()))
         shown = points(variant.layers)
         assert len(shown) == sum(layer.macs > 0 for layer in variant.layers if layer.dram_read_bytes)
@@ -112,7 +112,7 @@ def test_no_layer_is_above_a_roof(stored: StoredResult) -> None:
 
 
 def test_the_roofs_are_the_devices(stored: StoredResult) -> None:
-    roof = roofs(stored.variants[0].layers, stored.bits)
+    roof = roofs(stored, stored.variants[0].layers)
     assert next(iter(roof.bytes_per_s)) == "DRAM"
     assert roof.bytes_per_s["DRAM"] == pytest.approx(25.6e9, rel=1e-6)  # stated in jetson_nano.yaml
     assert roof.macs_per_s == pytest.approx(128 * 2 * 921.6e6, rel=1e-6)  # FP16: two per lane

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from energysim.report.chip_plots import eyeriss_figure, save
+from energysim.report.chip_plots import eyeriss_figure
 from energysim.report.chips import defines_verdict, error, eyeriss_energy, eyeriss_traffic, markdown_table
+from energysim.report.plots.save import save_figure
 from energysim.schedule.values import Overlap
 from energysim.validation.chip_energy import fit_chip_energy
 from energysim.validation.defines import FusedPoint
@@ -56,7 +57,9 @@ def test_a_table_is_one_line_per_row() -> None:
 
 
 def test_the_figure_carries_its_command(tmp_path: Path) -> None:
-    save(eyeriss_figure(ALEXNET, ALEXNET, fit_chip_energy(ALEXNET)), tmp_path / "chips.png", "energysim validate chips")
+    save_figure(
+        eyeriss_figure(ALEXNET, ALEXNET, fit_chip_energy(ALEXNET)), tmp_path / "chips.png", "energysim validate chips"
+    )
     written = (tmp_path / "chips.png").read_bytes()
     assert written.startswith(b"\x89PNG")
     assert b"energysim validate chips" in written

@@ -25,7 +25,9 @@ def energy(results: Sequence[StoredResult]) -> Figure:
     labels = [label for label, _, _ in rows]
     totals = [variant.energy for _, _, variant in rows]
     figure, (left, right) = new_figure(4.5 + 1.4 * len(rows), 4.2, 2, sharey=True)
-    _stacked(left, labels, [variant.energy_by_level for _, _, variant in rows], totals, "viridis", across=False)
+    order = list(dict.fromkeys(name for result in results for name, _ in result.memories))
+    splits = [_outermost_first(variant.energy_by_level, order) for _, _, variant in rows]
+    _stacked(left, labels, splits, totals, "viridis", across=False)
     _stacked(right, labels, [variant.energy_by_tensor for _, _, variant in rows], totals, "plasma", across=False)
     left.set_title("by level", fontsize=10)
     right.set_title("by tensor", fontsize=10)
@@ -42,7 +44,7 @@ def layer_energy(result: StoredResult, variant: str | None = None, limit: int = 
     _stacked(
         axes,
         [name for name, _ in rows],
-        [_by_level(layers) for _, layers in rows],
+        [_outermost_first(_by_level(layers), [name for name, _ in result.memories]) for _, layers in rows],
         [total(layer.energy for layer in layers) for _, layers in rows],
         "viridis",
         across=True,
@@ -57,6 +59,14 @@ def _by_level(layers: Iterable[LayerCost]) -> dict[str, EnergyPj]:
         for share in layer.shares:
             found[share.level] = found.get(share.level, ZERO) + share.energy
     return found
+
+
+def _outermost_first(split: Split, memories: Sequence[str]) -> dict[str, EnergyPj]:
+    """Memories in their order, then what computes; with all memories, so that every split names them alike."""
+    return {
+        **{name: split.get(name, ZERO) for name in memories},
+        **{n: e for n, e in split.items() if n not in memories},
+    }
 
 
 def _stacked(

@@ -13,6 +13,7 @@ from matplotlib.ticker import EngFormatter
 
 from energysim.cost.latency import COMPUTE, LAUNCH
 from energysim.cost.results import LayerCost
+from energysim.errors import InfeasibleError
 from energysim.report.plots.rows import subject
 from energysim.report.plots.style import DASHES, GREY, MARKERS, legend, new_figure, shades
 from energysim.report.plots.svg import hover
@@ -37,8 +38,8 @@ class Point:
 
 @dataclass(frozen=True)
 class Roofs:
-    """``macs_per_s``: all units busy. ``bytes_per_s``: of every memory, outermost first, the fastest that any layer's
-    mix of reads and writes passes it at its peak. ``ridge``: MACs per DRAM byte from which compute can bind."""
+    """``macs_per_s``: all units busy. ``bytes_per_s``: of every memory with a bandwidth, outermost first. ``ridge``: MACs
+    per DRAM byte from which compute can bind."""
 
     macs_per_s: float
     bytes_per_s: dict[str, float]
@@ -63,30 +64,22 @@ def points(layers: Sequence[LayerCost]) -> list[Point]:
     ]
 
 
-def roofs(layers: Sequence[LayerCost], bits: int) -> Roofs:
-    """From what each resource would take on its own at its peak. Words on chip count ``bits`` each."""
-    working = [layer for layer in layers if layer.macs_executed]
-    outermost = next(name for layer in working for name, _ in layer.peak_s if name != COMPUTE)
-    rates: dict[str, float] = {}
-    for layer in working:
-        moved = {outermost: layer.dram_read_bytes + layer.dram_write_bytes}
-        for level in layer.levels:
-            if level.level != outermost:
-                words = level.reads + level.fills + level.updates
-                moved[level.level] = moved.get(level.level, 0.0) + words * bits / 8
-        for name, seconds in layer.peak_s:
-            if name != COMPUTE and seconds and moved.get(name):
-                rates[name] = max(rates.get(name, 0.0), moved[name] / seconds)
+def roofs(result: StoredResult, layers: Sequence[LayerCost]) -> Roofs:
+    """Raises InfeasibleError where no layer has MACs, or the outermost memory has no bandwidth that bounds it."""
     # utilization = MACs executed / (latency x peak): every layer gives the same peak.
-    peak = max(layer.macs_executed / (layer.latency_s * layer.utilization) for layer in working if layer.utilization)
-    return Roofs(peak, rates)
+    peaks = [x.macs_executed / (x.latency_s * x.utilization) for x in layers if x.macs_executed and x.utilization]
+    if not peaks:
+        raise InfeasibleError("no layer has MACs: there is nothing under a roofline")
+    if result.memories[0][1] is None:
+        raise InfeasibleError(f"{result.memories[0][0]} of {result.arch!r} has no stated bandwidth: there is no roof")
+    return Roofs(max(peaks), {name: rate for name, rate in result.memories if rate is not None})
 
 
 def roofline(result: StoredResult, variant: str | None = None) -> Figure:
     """A marker per layer, its shape by what binds the layer, its whisker over the device's low and high speeds; of
     the slowest layers those are named whose names have room. Layers without MACs have no place here."""
     chosen = result.variant(variant)
-    shown, roof = points(chosen.layers), roofs(chosen.layers, result.bits)
+    shown, roof = points(chosen.layers), roofs(result, chosen.layers)
     figure, (axes,) = new_figure(9, 5.2)
     axes.set(xscale="log", yscale="log")
     _limits(axes, shown, roof)

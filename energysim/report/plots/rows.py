@@ -17,11 +17,11 @@ Row = tuple[str, tuple[LayerCost, ...]]
 def layer_rows(layers: Sequence[LayerCost], cost: Callable[[LayerCost], float], limit: int = LAYERS) -> list[Row]:
     """A row per layer in execution order; of more than ``limit`` the costliest, the others together in a last one."""
     if len(layers) <= limit:
-        return [(_short(layer.name), (layer,)) for layer in layers]
+        return [(short(layer.name), (layer,)) for layer in layers]
     dearest = sorted(range(len(layers)), key=lambda at: -cost(layers[at]))[: limit - 1]
     kept = set(dearest)
     rest = tuple(layer for at, layer in enumerate(layers) if at not in kept)
-    return [(_short(layers[at].name), (layers[at],)) for at in sorted(kept)] + [(f"{len(rest)} other layers", rest)]
+    return [(short(layers[at].name), (layers[at],)) for at in sorted(kept)] + [(f"{len(rest)} other layers", rest)]
 
 
 def variant_name(variant: VariantCost) -> str:
@@ -56,5 +56,6 @@ def common_subject(results: Sequence[StoredResult]) -> str:
     return f"{one} on {archs[0] if len(archs) == 1 else f'{len(archs)} devices'}"
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """The end of a long name, which tells layers apart."""
     return name if len(name) <= _NAME else "…" + name[-_NAME + 1 :]

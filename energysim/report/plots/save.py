@@ -30,12 +30,17 @@ def figure_bytes(figure: Figure, kind: str, command: str) -> bytes:
     return stream.getvalue()
 
 
-def save_figure(figure: Figure, path: Path, command: str) -> None:
-    """As the suffix says (PNG where it says nothing); directories are made.
-
-    Raises EnergySimError for another format, and where the file cannot be written: it is then as it was.
-    """
+def check_format(path: Path) -> str:
+    """The format that a file's suffix names, PNG where it has none. Raises EnergySimError for another one."""
     kind = path.suffix.lower().removeprefix(".") or "png"
     if kind not in FORMATS:
         raise EnergySimError(f"{str(path)!r}: figures are no {kind}", hint=", ".join(f".{name}" for name in FORMATS))
-    write_whole(path, figure_bytes(figure, kind, command))
+    return kind
+
+
+def save_figure(figure: Figure, path: Path, command: str) -> None:
+    """In the format of the suffix; directories are made.
+
+    Raises EnergySimError for another format, and where the file cannot be written: it is then as it was.
+    """
+    write_whole(path, figure_bytes(figure, check_format(path), command))
