@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING
 
 from energysim.graph.problem import TensorProblem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class TensorKind(StrEnum):
@@ -99,6 +104,33 @@ class LayerGraph:
     @cached_property
     def macs(self) -> int:
         return sum(layer.macs for layer in self.layers)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per layer that moves words; shapes of feature maps as text."""
+        import pandas as pd
+
+        def shapes(names: tuple[str, ...]) -> str:
+            return ", ".join("x".join(map(str, self.edges[name].shape)) for name in names)
+
+        return pd.DataFrame(
+            {
+                "layer": layer.name,
+                "operator": layer.op,
+                "kind": layer.kind.value,
+                "ifmap": shapes(layer.inputs),
+                "ofmap": shapes(layer.outputs),
+                "macs": layer.macs,
+                "parameters": sum(self.edges[name].words for name in layer.parameters),
+                "folded": ", ".join(layer.folded),
+            }
+            for layer in self.layers
+            if layer.kind is not LayerKind.VIEW
+        )
+
+    def _repr_html_(self) -> str:
+        table: str = self.to_pandas().to_html(index=False)
+        totals = f"{self.macs:,} MACs, {self.parameters:,} parameters"
+        return f"<p><b>{escape(self.name)}</b>: {totals}</p>{table}"
 
     @cached_property
     def producers(self) -> dict[str, str]:

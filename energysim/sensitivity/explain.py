@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 from energysim.cost.results import EnergyPj
 from energysim.energy import estimate
 from energysim.sensitivity.constants import Swing, energy_swings, latency_swings
 from energysim.sensitivity.device import DeviceResult
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,33 @@ class Explanation:
             "energy": [asdict(swing) for swing in self.energy_swings],
             "latency": [asdict(swing) for swing in self.latency_swings],
         }
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per constant and ``total`` ("energy_pj" or "latency_s") that it moves, widest swing first."""
+        import pandas as pd
+
+        both = [("energy_pj", swing) for swing in self.energy_swings]
+        both += [("latency_s", swing) for swing in self.latency_swings]
+        return pd.DataFrame(
+            {
+                "total": total,
+                "constant": swing.name,
+                "share": swing.share,
+                "value": swing.constant.value,
+                "low": swing.constant.low,
+                "high": swing.constant.high,
+                "unit": swing.unit,
+                "at_low": swing.at_low,
+                "at_high": swing.at_high,
+                "estimate": swing.constant.estimate,
+                "source": swing.constant.source,
+            }
+            for total, swing in both
+        )
+
+    def _repr_html_(self) -> str:
+        table: str = self.to_pandas().to_html(index=False, float_format="{:.4g}".format)
+        return f"<p><b>{escape(f'{self.workload} on {self.arch}, {self.variant}')}</b></p>{table}"
 
 
 def explain(stored: DeviceResult, variant: str | None = None) -> Explanation:

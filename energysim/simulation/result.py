@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from energysim.arch.spec import ArchSpec
-from energysim.cost.layers import layer_floor_bytes
 from energysim.cost.latency import peak_bytes_per_s
+from energysim.cost.layers import layer_floor_bytes
 from energysim.cost.results import SCHEMA, VariantCost
 from energysim.errors import InfeasibleError
 from energysim.graph.data import graph_data
 from energysim.graph.layers import LayerGraph
 from energysim.schedule.values import Schedule
+from energysim.simulation.display import Plots, layers_frame, result_html
 from energysim.simulation.occupancy import occupancies
 from energysim.simulation.stored import StoredResult, stored_result
 from energysim.version import __version__
@@ -45,6 +46,7 @@ class SimulationResult:
     graph: LayerGraph
     area_mm2: float | None = None
     command: tuple[str, ...] = ()
+    plot: ClassVar[Plots] = Plots()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of DESIGN section 4, with the layer graph, all schedules and on-chip memory over time."""
@@ -92,16 +94,7 @@ class SimulationResult:
 
     def to_pandas(self) -> pd.DataFrame:
         """One row per variant and layer; energies in pJ, traffic in bytes, latency in seconds."""
-        import pandas as pd
+        return layers_frame(self.variants)
 
-        rows = []
-        for variant in self.variants:
-            for layer in variant.layers:
-                row = layer.to_dict()
-                del row["levels"], row["mapping"], row["peak_s"], row["shares"]
-                by_level: dict[str, float] = {}
-                for share in layer.shares:
-                    key = f"energy_{share.level}_pj"
-                    by_level[key] = by_level.get(key, 0.0) + share.energy.value
-                rows.append({"variant": variant.variant, **row, **by_level})
-        return pd.DataFrame(rows)
+    def _repr_html_(self) -> str:
+        return result_html(f"{self.workload} on {self.arch.name}", self.variants)

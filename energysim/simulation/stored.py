@@ -6,11 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from energysim.cost.results import SCHEMA, VariantCost
 from energysim.errors import EnergySimError, Location, NotFoundError, SpecError, did_you_mean
+from energysim.simulation.display import Plots, layers_frame, result_html
 from energysim.simulation.occupancy import Occupancy
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,14 @@ class StoredResult:
     variants: tuple[VariantCost, ...]
     schedules: tuple[Mapping[str, Any], ...]
     occupancies: tuple[Occupancy, ...]
+    plot: ClassVar[Plots] = Plots()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per variant and layer; energies in pJ, traffic in bytes, latency in seconds."""
+        return layers_frame(self.variants)
+
+    def _repr_html_(self) -> str:
+        return result_html(f"{self.workload} on {self.arch}", self.variants)
 
     def variant(self, name: str | None = None) -> VariantCost:
         """The variant of that name, the first where none is named. Raises NotFoundError."""

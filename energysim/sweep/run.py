@@ -6,8 +6,9 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from energysim.sweep.accuracy import accuracies_of
 from energysim.sweep.evaluate import FAILED, INFEASIBLE, OK, Task
@@ -21,6 +22,9 @@ from energysim.sweep.point import Point
 from energysim.sweep.resolve import forget_specs, workload_of
 from energysim.sweep.store import Store
 from energysim.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Progress = Callable[[int, int, str], None]
 """(points done, in all, what was done last)"""
@@ -38,6 +42,16 @@ class SweepResult:
     ok: int
     infeasible: int
     failed: int
+
+    def to_pandas(self) -> pd.DataFrame:
+        """This sweep's rows of the store (:meth:`Store.to_pandas`). Raises StoreError."""
+        with Store.open(self.store) as store:
+            return store.to_pandas(self.keys)
+
+    def _repr_html_(self) -> str:
+        table: str = self.to_pandas().dropna(axis="columns", how="all").to_html(index=False, max_rows=60)
+        have = f"{self.ok} of {len(self.keys)} points have a result"
+        return f"<p><b>{escape(self.experiment.name)}</b>: {have}</p>{table}"
 
     def to_dict(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The JSON of `energysim sweep --json`. ``rows``: this sweep's rows of the store."""

@@ -18,7 +18,8 @@ from energysim.arch.spec import ArchSpec
 from energysim.cli import cli
 from energysim.errors import InfeasibleError
 from energysim.graph.trace import trace
-from energysim.report.occupancy import occupancy_svg, occupancy_text
+from energysim.report.occupancy import occupancy_text
+from energysim.report.plots.occupancy import occupancy_figure
 from energysim.schedule.homes import capacity_bytes, map_memory
 from energysim.schedule.live import Content, live_at
 from energysim.schedule.plan import plan_stack
@@ -91,10 +92,8 @@ def test_the_picture_and_the_text() -> None:
     result = simulate(_GRAPH, "meta_proto_df", variant="buffered", buffer_bytes=3000, objective="dram")
     drawn = occupancies(result)
     assert [item.memory for item in drawn] == ["GB_A", "GB_W", "LB_W", "LB_IO"]
-    root = ElementTree.fromstring(occupancy_svg(drawn))
-    panels = root.findall(f"{_SVG}svg")
-    for item, panel in zip(drawn, panels, strict=True):
-        assert len(panel.findall(f"{_SVG}g")) == sum(len(p.pieces) for p in item.allocation.placements)
+    for item, panel in zip(drawn, occupancy_figure(drawn, "").axes, strict=True):
+        assert len(panel.patches) == sum(len(p.pieces) for p in item.allocation.placements)
     lines = occupancy_text(drawn, columns=20).splitlines()
     assert lines[0].startswith("buffered: GB_A, at most ") and "M map kept" in lines[1]
     bars = {line.split()[0]: line.split("|")[1] for line in lines if line.count("|") == 2}
@@ -110,7 +109,7 @@ def test_the_command_draws_to_a_file_or_the_terminal(tmp_path: Path) -> None:
     assert ElementTree.parse(target).getroot().tag == f"{_SVG}svg"
     shown = runner.invoke(cli, [*arguments, "--occupancy", "-"])
     assert shown.exit_code == 0 and "layerwise: GLB, at most" in shown.output
-    for wrong in ("buffer.png", "-"):
+    for wrong in ("buffer.jpg", "-"):
         refused = runner.invoke(cli, [*arguments, "--json", "-", "--occupancy", wrong])
         assert refused.exit_code == 2 and "--occupancy" in refused.output
 

@@ -10,13 +10,20 @@ from matplotlib.collections import LineCollection
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
+from energysim.errors import EnergySimError
 from energysim.report.plots.energy import energy, layer_energy
+from energysim.report.plots.occupancy import occupancy_figure
 from energysim.report.plots.roofline import points, roofline, roofs
 from energysim.report.plots.rows import layer_rows
+from energysim.report.plots.sensitivity import tornado
 from energysim.report.plots.style import luminance
 from energysim.report.plots.traffic import traffic
+from energysim.schedule.allocator import allocate
+from energysim.schedule.live import Content, LiveRange
+from energysim.sensitivity import explain, with_device
 from energysim.simulation import StoredResult
-from energysim.units import bytes_unit, energy_unit
+from energysim.simulation.occupancy import Occupancy
+from energysim.units import bytes_unit, energy_unit, time_unit
 
 
 def _bars(figure: Figure, panel: int = 0) -> dict[str, BarContainer]:
@@ -139,3 +146,41 @@ def test_neighbouring_classes_differ_in_greyscale(stored: StoredResult) -> None:
             assert all(after - before > 0.06 for before, after in pairwise(shades))
             hatches = [drawn[0].get_hatch() for drawn in classes]
             assert len(set(hatches)) == len(hatches)
+
+
+def test_bars_of_occupancy_lie_where_the_allocation_put_them() -> None:
+    ranges = [
+        LiveRange("conv<1>", Content.WEIGHTS, 100, 0, 2),
+        LiveRange('a"b', Content.TILE, 60, 0, 1),
+        LiveRange("out & more", Content.HALO, 40, 1, 2),
+    ]
+    allocation = allocate(ranges, 256)
+    axes = occupancy_figure([Occupancy("full", "GLB", ("one", "two", "three"), allocation)], "title").axes[0]
+    found = {str(bar.get_gid()).split(" (")[0]: bar.get_bbox().bounds for bar in axes.patches}  # type: ignore[attr-defined]
+    for placement in allocation.placements:
+        live, (piece,) = placement.live, placement.pieces
+        x, y, width, height = found[f"hover:{live.name}"]
+        assert (x, width) == (live.first - 0.5, live.last - live.first + 1)
+        assert (y, height) == (piece.address, piece.size)
+    assert axes.get_ylim() == (0, 256) and axes.get_ylabel() == "address (B)"
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["one", "two", "three"]
+    assert any(list(line.get_ydata()) == [200, 200] for line in axes.lines)  # type: ignore[arg-type]
+
+
+def test_the_tornado_has_the_swings_widest_first(stored: StoredResult) -> None:
+    explanation = explain(with_device(stored), "tiled")
+    for metric, swings, total, unit in (
+        ("energy", explanation.energy_swings, explanation.energy.value, energy_unit),
+        ("latency", explanation.latency_swings, explanation.latency_s, time_unit),
+    ):
+        shown = [swing for swing in swings if swing.width > 0][:12]
+        axes = tornado(explanation, metric).axes[0]
+        name, one = unit(max(max(s.at_low, s.at_high) for s in shown))
+        low, high = _bars(axes.figure).values()  # type: ignore[arg-type]
+        assert [bar.get_x() + bar.get_width() for bar in low] == pytest.approx([s.at_low / one for s in shown])
+        assert [bar.get_x() + bar.get_width() for bar in high] == pytest.approx([s.at_high / one for s in shown])
+        assert all(bar.get_x() == pytest.approx(total / one) for bar in (*low, *high))
+        assert [text.get_text() for text in axes.get_yticklabels()] == [swing.name for swing in shown]
+        assert axes.get_xlabel().startswith(f"{metric} ({name})")
+    with pytest.raises(EnergySimError, match="'area' has no constants"):
+        tornado(explanation, "area")

@@ -25,13 +25,18 @@ def _draw(name: str, stored: StoredResult) -> Figure:
     return plot.draw([stored]) if plot.source is Source.RESULTS else plot.draw(stored)
 
 
+@pytest.fixture(scope="module")
+def inline(stored: StoredResult) -> dict[str, str]:
+    return {name: inline_svg(_draw(name, stored)) for name in _OF_RESULTS}
+
+
 def _titles(root: ElementTree.Element) -> list[str]:
     return [title.text or "" for title in root.iter(f"{_SVG}title")]
 
 
 @pytest.mark.parametrize("name", _OF_RESULTS)
-def test_an_inline_figure_stands_on_its_own(name: str, stored: StoredResult) -> None:
-    text = inline_svg(_draw(name, stored))
+def test_an_inline_figure_stands_on_its_own(name: str, inline: dict[str, str]) -> None:
+    text = inline[name]
     assert text.startswith("<svg ") and "<?xml" not in text and "DOCTYPE" not in text and "<style" not in text
     root = ElementTree.fromstring(text)
     ids = [element.get("id") for element in root.iter() if element.get("id")]
@@ -44,22 +49,22 @@ def test_an_inline_figure_stands_on_its_own(name: str, stored: StoredResult) -> 
 
 
 @pytest.mark.parametrize("name", _OF_RESULTS)
-def test_an_inline_figure_has_the_pages_ink(name: str, stored: StoredResult) -> None:
-    text = inline_svg(_draw(name, stored))
+def test_an_inline_figure_has_the_pages_ink(name: str, inline: dict[str, str]) -> None:
+    text = inline[name]
     assert "currentColor" in text and "#000000" not in text and "fill: #ffffff" not in text
     assert ElementTree.fromstring(text).get("fill") == "currentColor"
 
 
-def test_ids_of_two_figures_in_a_page_differ(stored: StoredResult) -> None:
-    first, second = (set(re.findall(r' id="([^"]+)"', inline_svg(_draw(n, stored)))) for n in ("energy", "traffic"))
+def test_ids_of_two_figures_in_a_page_differ(stored: StoredResult, inline: dict[str, str]) -> None:
+    first, second = (set(re.findall(r' id="([^"]+)"', inline[name])) for name in ("energy", "traffic"))
     assert first and second and not first & second
     again = set(re.findall(r' id="([^"]+)"', inline_svg(_draw("energy", stored), "again-")))
     assert again and not again & first and all(mark.startswith("again-") for mark in again)
 
 
-def test_every_layer_can_be_pointed_at(stored: StoredResult) -> None:
+def test_every_layer_can_be_pointed_at(stored: StoredResult, inline: dict[str, str]) -> None:
     for name in ("layer-energy", "traffic", "roofline"):
-        titles = _titles(ElementTree.fromstring(inline_svg(_draw(name, stored))))
+        titles = _titles(ElementTree.fromstring(inline[name]))
         for layer in stored.variants[0].layers:
             if layer.macs or name != "roofline":
                 assert any(title.startswith(f"{layer.name}") for title in titles), (name, layer.name)

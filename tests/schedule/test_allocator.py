@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +9,6 @@ from hypothesis import strategies as st
 from energysim.errors import InfeasibleError
 from energysim.schedule.allocator import Allocation, Piece, allocate
 from energysim.schedule.live import Content, LiveRange, live_at, peak_bytes, peak_step
-from energysim.schedule.picture import allocation_svg
 
 live_ranges = st.lists(
     st.builds(
@@ -92,26 +89,3 @@ def test_a_range_is_split_around_one_that_stays_and_the_peak_still_suffices() ->
         (Piece(0, 3), Piece(5, 3)),
     ]
     assert allocation.used_bytes == allocation.lower_bound_bytes == 8
-
-
-def test_the_picture_has_one_bar_per_piece_inside_its_frame() -> None:
-    ranges = [
-        LiveRange("conv<1>", Content.WEIGHTS, 100, 0, 2),
-        LiveRange('a"b', Content.TILE, 60, 0, 1),
-        LiveRange("out & more", Content.HALO, 40, 1, 2),
-    ]
-    allocation = allocate(ranges, 256)
-    root = ElementTree.fromstring(allocation_svg(allocation, ["one", "two", "three"]))
-    space = "{http://www.w3.org/2000/svg}"
-    frame = root.find(f"{space}rect")
-    assert frame is not None
-    bars = root.findall(f"{space}g")
-    assert [bar.findtext(f"{space}title", "").split(" (")[0] for bar in bars] == ["conv<1>", 'a"b', "out & more"]
-    top, height = float(frame.attrib["y"]), float(frame.attrib["height"])
-    for bar, size in zip(bars, (100, 60, 40), strict=True):
-        rect = bar.find(f"{space}rect")
-        assert rect is not None
-        assert float(rect.attrib["height"]) == pytest.approx(height * size / 256, abs=0.01)
-        assert top - 0.01 <= float(rect.attrib["y"]) <= top + height
-    names = [text.text for text in root.findall(f"{space}text")]
-    assert {"one", "two", "three", "256 B", "200 B", "0 B"} <= set(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
@@ -20,16 +21,16 @@ _COLUMNS = ("dram", "energy", "latency", "accuracy")
 
 
 def ablation(frame: pd.DataFrame) -> Figure:
-    """A row per point by variant, tile and buffer (of many the forty with the least DRAM traffic), a panel each for DRAM
-    traffic with its floor, energy and latency with their low..high, and accuracy where the points have one. Numbers on
-    the bars are relative to the first row. Raises EnergySimError where no point has a result."""
+    """A row per point by variant, tile and buffer (of many the forty with the least DRAM traffic), a panel each for
+    DRAM traffic with its floor, energy and latency with their low..high, and accuracy where the points have one.
+    Numbers on the bars are relative to the first row. Raises EnergySimError where no point has a result."""
     kinds = [METRICS[name] for name in _COLUMNS]
     points = points_of(frame, METRICS["dram"])
     kinds = [kind for kind in kinds if kind.column in points and points[kind.column].notna().all()]
-    order = sorted(points.index, key=lambda at: _place(points.loc[at]))
-    kept = set(points.nsmallest(_ROWS, "dram_bytes").index)
-    shown = points.loc[[at for at in order if at in kept]]
     names = swept(points)
+    places = [_place(row, names) for row in points.to_dict("records")]
+    kept = set(points.nsmallest(_ROWS, "dram_bytes").index)
+    shown = points.iloc[[at for at in sorted(range(len(points)), key=lambda at: places[at]) if at in kept]]
     labels = [label(row, names) for row in shown.to_dict("records")]
     figure, panels = new_figure(3.0 * len(kinds) + 1.6, 1.2 + 0.26 * len(shown), len(kinds), sharey=True)
     for axes, kind, colour, hatch in zip(panels, kinds, shades(len(_COLUMNS)), HATCHES, strict=False):
@@ -41,12 +42,12 @@ def ablation(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _place(row: pd.Series) -> tuple[Any, ...]:
+def _place(row: Mapping[Any, Any], names: list[str]) -> tuple[Any, ...]:
     """Where a point stands: variants from the least to the most that they change."""
     order = (*VARIANTS, "optimal")
     variant = order.index(row["variant"]) if row["variant"] in order else len(order)
-    whose = tuple(str(row[name]) for name in ("workload", "arch") if name in row)
-    return (*whose, variant, magnitude(row["tile"]), magnitude(row["buffer"]))
+    sizes = [(magnitude(row[name]), str(row[name])) for name in names if name != "variant"]
+    return (str(row["workload"]), str(row["arch"]), variant, *sizes)
 
 
 def _panel(axes: Axes, shown: pd.DataFrame, kind: Metric, labels: list[str], colour: str, hatch: str) -> None:

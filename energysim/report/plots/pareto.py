@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from energysim.report.plots.points import Metric, label, metric_of, points_of, said, swept
 from energysim.report.plots.style import GREY, MARKERS, legend, new_figure, shades
 from energysim.report.plots.svg import hover
+from energysim.sweep import non_dominated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,15 +45,11 @@ def pareto(frame: pd.DataFrame, metric: str = "energy", against: str = "latency"
 
 
 def front(points: pd.DataFrame, first: Metric, second: Metric) -> list[int]:
-    """Index of the points that none beats in one metric without being worse in the other, best in ``first`` first."""
-    better = [not first.more_is_better, not second.more_is_better]
-    found: list[int] = []
-    reached: float | None = None
-    for at, value in points.sort_values([first.column, second.column], ascending=better)[second.column].items():
-        if reached is None or (value > reached if second.more_is_better else value < reached):
-            reached = float(value)
-            found.append(int(str(at)))
-    return found
+    """Index of the points that no other beats in one metric without losing in the other, best in ``first`` first."""
+    signs = [-1.0 if kind.more_is_better else 1.0 for kind in (first, second)]
+    costs = points[[first.column, second.column]].to_numpy(dtype=float) * signs
+    stays = [at for at, kept in enumerate(non_dominated(costs)) if kept]
+    return [int(points.index[at]) for at in sorted(stays, key=lambda at: tuple(costs[at]))]
 
 
 def _mark(

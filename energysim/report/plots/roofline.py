@@ -38,8 +38,8 @@ class Point:
 
 @dataclass(frozen=True)
 class Roofs:
-    """``macs_per_s``: all units busy. ``bytes_per_s``: of every memory with a bandwidth, outermost first. ``ridge``: MACs
-    per DRAM byte from which compute can bind."""
+    """``macs_per_s``: all units busy. ``bytes_per_s``: of every memory with a bandwidth, outermost first. ``ridge``:
+    MACs per DRAM byte from which compute can bind."""
 
     macs_per_s: float
     bytes_per_s: dict[str, float]

@@ -15,6 +15,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
+from energysim.report.plots.svg import PageFigure
+
 EDGE = "#202020"  # of bars and hatches: dark on light and on dark pages, where ink turns light
 PALE = "#fefefe"  # text on dark cells
 GREY = "#808080"  # lines that guide the eye
@@ -49,7 +51,7 @@ def new_figure(
 ) -> tuple[Figure, list[Axes]]:
     """A figure of its own, in inches, without pyplot's global state (no window, no display needed). ``options``: of
     ``Figure.subplots``."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = PageFigure(figsize=(width, height), layout="constrained")
     panels = [panel for line in figure.subplots(rows, columns, squeeze=False, **options) for panel in line]
     for panel in panels:
         panel.set_prop_cycle(color=SERIES)
@@ -59,7 +61,9 @@ def new_figure(
 
 
 def legend(axes: Axes, **options: Any) -> None:
-    """Beside the axes, where it hides nothing, unless ``options`` say otherwise."""
+    """Of what has a label, beside the axes, where it hides nothing, unless ``options`` say otherwise."""
+    if not axes.get_legend_handles_labels()[1]:
+        return
     beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
     axes.legend(**{**beside, "frameon": False, "fontsize": 8, **options})
 

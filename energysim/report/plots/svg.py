@@ -72,6 +72,13 @@ def inline_svg(figure: Figure, prefix: str | None = None) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
+class PageFigure(Figure):
+    """A figure that notebooks show as an element of their page, with hover texts, whatever backend they have."""
+
+    def _repr_html_(self) -> str:
+        return inline_svg(self)
+
+
 def _parsed(figure: Figure, metadata: Mapping[str, str | None]) -> ElementTree.Element:
     stream = io.BytesIO()
     with matplotlib.rc_context(_TEXT):
