@@ -12,13 +12,18 @@ import click
 
 if TYPE_CHECKING:
     from energysim.report.sheet import Sheet
+    from energysim.sensitivity import DeviceResult
     from energysim.simulation import StoredResult
 
 
 @click.command(context_settings={"show_default": True})
 @click.argument("what", nargs=-1, required=True, metavar="RUN RUN... | RESULT.json...", type=click.Path(path_type=Path))
 @click.option(
-    "--arch", "-a", default="jetson_nano", help="Of runs: device of the cost and energy tables; 'none' leaves them out."
+    "--arch",
+    "-a",
+    metavar="ARCH",
+    help="Of runs: device of the cost and energy tables; 'none' leaves them out.  [default: jetson_nano]  Of results: "
+    "the device's file, where it is not found by itself.",
 )
 @click.option("--variant", metavar="NAME", help="Of results with several variants: only this one.")
 @click.option("--variants", metavar="NAME,NAME", help="Of one result: these of its variants with one another.")
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--markdown", "markdown_file", metavar="FILE|-", help="Write the tables as Markdown.")
 def compare(
     what: tuple[Path, ...],
-    arch: str,
+    arch: str | None,
     variant: str | None,
     variants: str | None,
     top: int,
@@ -55,11 +60,11 @@ def compare(
         other = next(path for path in what if path.suffix != ".json")
         raise click.UsageError(f"{str(files[0])!r} is a result and {str(other)!r} a run: one kind is right")
     if files:
-        sheets, data = _results(files, variant, variants, top)
+        sheets, data = _results(files, arch, variant, variants, top)
     else:
         if variant or variants:
             raise click.UsageError("runs have no variants: --variant and --variants are for results")
-        sheets, data = _runs(what, arch)
+        sheets, data = _runs(what, arch or "jetson_nano")
     _write(sheets, data, json_file, markdown_file)
 
 
@@ -83,7 +88,7 @@ def _runs(runs: Sequence[Path], arch: str) -> tuple[Sequence[Sheet], dict[str, o
 
 
 def _results(
-    files: Sequence[Path], variant: str | None, variants: str | None, top: int
+    files: Sequence[Path], arch: str | None, variant: str | None, variants: str | None, top: int
 ) -> tuple[Sequence[Sheet], dict[str, object]]:
     from energysim.report.difference import difference_sheets, summary_sheet
     from energysim.sensitivity import difference
@@ -105,10 +110,20 @@ def _results(
             for other in results[1:]
             for first, second in _variant_pairs(results[0], other, variant)
         ]
-    found = [difference(a, b, first, second) for a, first, b, second in pairs]
+    found = [difference(_device(a, arch), _device(b, arch), first, second) for a, first, b, second in pairs]
     sheets = [sheet for one in found for sheet in difference_sheets(one, top)]
     summary = [summary_sheet(found)] if len(found) > 1 else []
     return [*sheets, *summary], {"schema": 1, "differences": [one.to_dict() for one in found]}
+
+
+def _device(result: StoredResult, arch: str | None) -> StoredResult | DeviceResult:
+    """With the device of the given file, where the result was made with that one."""
+    from energysim.arch.loader import load_arch
+    from energysim.sensitivity import with_device
+
+    if arch is None or load_arch(arch).sha256 != result.arch_sha256:
+        return result
+    return with_device(result, arch)
 
 
 def _variant_pairs(first: StoredResult, second: StoredResult, variant: str | None) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ from energysim.sensitivity.busy import Busy, Speed
 from energysim.sensitivity.latency_range import latency_range
 from energysim.sensitivity.spread import Spread, Terms, difference_range, ratio_range
 from energysim.simulation import SimulationResult, StoredResult
+from energysim.spec_files import find_spec
 
 _NET = f"{Path(__file__).parent.parent / 'calibration' / 'small_nets.py'}:convolutions"
 
@@ -299,6 +300,18 @@ def test_two_variants_of_one_file(files: tuple[str, str]) -> None:
     done = _compare(files[0], "--variants", "plain,tiled", "--top", "1")
     assert done.exit_code == 0 and "robust" in done.output and "counted" in done.output
     assert "layers: second - first" in done.output
+
+
+def test_the_file_of_a_device_of_ones_own_may_be_named(result: SimulationResult, tmp_path: Path) -> None:
+    own, file = tmp_path / "mine.yaml", tmp_path / "result.json"
+    own.write_text(find_spec("arch_specs", "jetson_nano").read_text().replace("name: jetson_nano", "name: mine"))
+    arch = load_arch(own)
+    file.write_text(replace(result, arch=arch).to_json())
+    without = _compare(str(file), "--variants", "plain,tiled", "--json", "-")
+    named = _compare(str(file), "--variants", "plain,tiled", "--json", "-", "--arch", str(own))
+    (alone,), (found,) = (json.loads(done.output)["differences"] for done in (without, named))
+    assert "'mine'" in alone["notes"][0] and found["notes"] == []
+    assert found["totals"][1]["high"] < alone["totals"][1]["high"]  # latencies that share their constants
 
 
 @pytest.mark.parametrize(
