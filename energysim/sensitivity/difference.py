@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from energysim.cost.results import TENSORS, EnergyShare, LayerCost
@@ -99,8 +100,8 @@ class Difference:
 
     def _repr_html_(self) -> str:
         totals = self.to_pandas().query("part == 'total'").drop(columns=["part", "of"])
-        html: str = totals.to_html(index=False, float_format="{:.4g}".format, na_rep="")
-        return html
+        table: str = totals.to_html(index=False, float_format="{:.4g}".format, na_rep="")
+        return f"<p><b>{escape(f'first: {self.first}; second: {self.second}')}</b></p>{table}"
 
 
 def difference(
