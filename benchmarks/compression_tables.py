@@ -36,6 +36,11 @@ def sections(runs: Path) -> list[tuple[str, str]]:
             "compress lightweight_cnn --methods baseline,distill --epochs 5 --teacher resnet18 --teacher-epochs 2 "
             f"--out {distilled}",
         ),
+        (
+            "Distillation into a small network",
+            "compress sub_cnn --methods baseline,distill --epochs 12 --seeds 5 --teacher lightweight_cnn "
+            f"--teacher-epochs 12 --out {runs / 'distilled_small'}",
+        ),
         ("Too little overlap", f"overlap {compressed}/baseline/lightweight_cnn/seed0 --tiles 1,2,4,8,16,32"),
         (
             "Energy of training",

@@ -189,6 +189,7 @@ def accuracy_against(
             front.append((cost, accuracy))
     axes.plot(*zip(*front, strict=True), color="black", lw=0.8, drawstyle="steps-post", label="Pareto front", zorder=0)
     axes.set(xlabel=label, ylabel=f"top-1 on {summaries[0].data} (%)", xscale="log")
+    axes.tick_params(axis="x", which="minor", labelsize=6)  # within a decade they have labels too
     axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
@@ -199,7 +200,9 @@ def bars(summaries: Sequence[ModelSummary], panels: Sequence[tuple[str, Callable
     for index, (label, of) in enumerate(panels):
         values = [of(summary) for summary in summaries]
         drawn = axes[index].barh(range(len(summaries)), values, color="lightgrey", edgecolor="black", lw=0.5)
-        axes[index].bar_label(drawn, [f"{value:.3g}" for value in values], fontsize=7, padding=2)
+        axes[index].bar_label(
+            drawn, [f"{value:,.0f}" if value >= 1000 else f"{value:.3g}" for value in values], fontsize=7, padding=2
+        )
         axes[index].set_yticks(range(len(summaries)), [summary.name for summary in summaries], fontsize=7)
         axes[index].invert_yaxis()
         axes[index].set_xlabel(label, fontsize=8)
