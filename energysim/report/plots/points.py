@@ -116,8 +116,9 @@ def parameter(points: pd.DataFrame, name: str) -> str:
 def said(points: pd.DataFrame) -> str:
     """The title: what all the points share."""
     parts = [_common(points, "workload", "workloads"), "on", _common(points, "arch", "devices")]
-    variants = set(points["variant"]) if "variant" in points else set()
-    return " ".join(parts) + (f", {variants.pop()}" if len(variants) == 1 else "")
+    alike = [set(points[name]) for name in ("input", "variant") if name in points]
+    shared = [str(values.pop()) for values in alike if len(values) == 1 and values != {None}]
+    return ", ".join([" ".join(parts), *shared])
 
 
 def label(row: Mapping[Any, Any], names: list[str]) -> str:
