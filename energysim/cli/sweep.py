@@ -67,7 +67,7 @@ def _show(result: SweepResult, export_file: str | None, most: int, json_file: st
     from rich.console import Console
 
     from energysim.cli.output import write_text
-    from energysim.report.sweep import failures_sheet, sweep_sheet
+    from energysim.report.sweep import failures_text, sweep_sheet
     from energysim.sweep import Store
     from energysim.sweep.export import export
 
@@ -81,7 +81,7 @@ def _show(result: SweepResult, export_file: str | None, most: int, json_file: st
         write_text(json.dumps(result.to_dict(rows), indent=1), json_file)
     if json_file != "-":
         console = Console(width=None if sys.stdout.isatty() else 170, highlight=False)
-        for sheet in (sweep_sheet(result, rows, most), failures_sheet(rows)):
-            if sheet is not None:
-                console.print(sheet.to_rich())
-        console.print(f"Stored in {result.store}.")
+        console.print(sweep_sheet(result, rows, most).to_rich())
+        if failures := failures_text(rows):
+            click.echo(failures)
+        click.echo(f"Stored in {result.store}.")

@@ -204,27 +204,31 @@ class VariantCost:
         found = _grouped((share.part, share.energy) for layer in self.layers for share in layer.shares)
         return {part: found.get(part, ZERO) for part in TENSORS}
 
+    def totals(self) -> dict[str, Any]:
+        """``totals`` of :meth:`to_dict`."""
+        return {
+            "macs": self.macs,
+            "macs_executed": self.macs_executed,
+            "params": self.params,
+            **_interval_data(self.energy),
+            "latency_s": self.latency_s,
+            "latency_low_s": self.latency_interval_s[0],
+            "latency_high_s": self.latency_interval_s[1],
+            "edp_js": self.edp_js,
+            "dram_read_bytes": self.dram_read_bytes,
+            "dram_write_bytes": self.dram_write_bytes,
+            "dram_floor_bytes": self.dram_floor_bytes,
+            "optimal": self.optimal,
+            "gap": self.gap,
+        }
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "variant": self.variant,
             "tile": None if self.tile is None else list(self.tile),
             "buffer_bytes": self.buffer_bytes,
             "overlap": self.overlap,
-            "totals": {
-                "macs": self.macs,
-                "macs_executed": self.macs_executed,
-                "params": self.params,
-                **_interval_data(self.energy),
-                "latency_s": self.latency_s,
-                "latency_low_s": self.latency_interval_s[0],
-                "latency_high_s": self.latency_interval_s[1],
-                "edp_js": self.edp_js,
-                "dram_read_bytes": self.dram_read_bytes,
-                "dram_write_bytes": self.dram_write_bytes,
-                "dram_floor_bytes": self.dram_floor_bytes,
-                "optimal": self.optimal,
-                "gap": self.gap,
-            },
+            "totals": self.totals(),
             "energy_pj_by_level": {level: energy.value for level, energy in self.energy_by_level.items()},
             "energy_pj_by_tensor": {part: energy.value for part, energy in self.energy_by_tensor.items()},
             "energy_pj_by_action": {action: asdict(energy) for action, energy in self.energy_by_action.items()},

@@ -72,14 +72,12 @@ def _notes(
     return notes
 
 
-def failures_sheet(rows: Sequence[Row], most: int = 10) -> Sheet | None:
-    """Failed points and their errors; None where there are none."""
+def failures_text(rows: Sequence[Row], most: int = 10) -> str:
+    """Failed points and their errors, a line each; empty where there are none."""
     failed = [row for row in rows if row["status"] == "failed"]
-    if not failed:
-        return None
-    cells = tuple((_joined(_parameters(row).values()), str(row["error"]).partition("\n")[0]) for row in failed[:most])
-    notes = (f"{len(failed) - most} more.",) if len(failed) > most else ()
-    return Sheet("Failed points (--retry tries them again)", ("point", "error"), cells, notes)
+    lines = [f"  {' '.join(_parameters(row).values())}: {str(row['error']).partition(chr(10))[0]}" for row in failed]
+    more = [f"  and {len(failed) - most:,} more"] if len(failed) > most else []
+    return "\n".join(["Failed (--retry computes them again):", *lines[:most], *more]) if failed else ""
 
 
 def _parameters(row: Row) -> dict[str, str]:

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
 
 from energysim.arch.spec import ArchSpec, Array, Constraints, Memory, Node
 from energysim.errors import InfeasibleError
 
 _PLANE = ("P", "Q", "D")
 _MAPS = ("ifmap", "ofmap")
+_REMEMBERED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ def capacity_bytes(memory: Memory) -> int | None:
     return int(memory.capacity_bits / memory.multiple_buffering / 8)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def homes(arch: ArchSpec) -> Homes:
     """The outermost homes. Raises InfeasibleError where no on-chip memory holds both ifmaps and ofmaps."""
     maps = map_memory(arch)
@@ -57,7 +61,8 @@ def homes(arch: ArchSpec) -> Homes:
     return _homes(arch, maps, weights)
 
 
-def homes_inwards(arch: ArchSpec) -> Iterator[Homes]:
+@lru_cache(maxsize=_REMEMBERED)
+def homes_inwards(arch: ArchSpec) -> tuple[Homes, ...]:
     """Homes from the innermost to the outermost pair. Further in than the outermost, a home holds only its own kind, so
     that a tile's mapping cannot need its room for anything else. Raises InfeasibleError as :func:`homes` does."""
     outer = homes(arch)
@@ -67,9 +72,8 @@ def homes_inwards(arch: ArchSpec) -> Iterator[Homes]:
         for m in _before_fan_out(arch, "weights")
         if (outer.weights is not None and m.name == outer.weights.name) or not any(_holds(m, kind) for kind in _MAPS)
     ]
-    for maps_home in reversed(maps):
-        for weights_home in reversed(weights or [None]):
-            yield _homes(arch, maps_home, weights_home)
+    pairs = product(reversed(maps), [*reversed(weights or [None])])
+    return tuple(_homes(arch, maps_home, weights_home) for maps_home, weights_home in pairs)
 
 
 def _before_fan_out(arch: ArchSpec, *kinds: str) -> Iterator[Memory]:

@@ -73,24 +73,25 @@ def occupancies(result: SimulationResult) -> tuple[Occupancy, ...]:
     """
     memories = _by_name(
         memory
-        for inner in reversed(list(homes_inwards(result.arch)))
+        for inner in reversed(homes_inwards(result.arch))
         for memory in (inner.maps, inner.weights)
         if memory is not None
     )
-    return tuple(
-        _occupancy(result, schedule, cost, memory)
-        for schedule, cost in zip(result.schedules, result.variants, strict=True)
-        for memory in memories.values()
-    )
+    found: list[Occupancy] = []
+    for schedule, cost in zip(result.schedules, result.variants, strict=True):
+        drawn = _Drawn(result.arch, result.graph, schedule, result.bits)
+        found += [_occupancy(result, schedule, cost, memory, drawn) for memory in memories.values()]
+    return tuple(found)
 
 
 def _by_name(memories: Iterable[Memory]) -> dict[str, Memory]:
     return {memory.name: memory for memory in memories}
 
 
-def _occupancy(result: SimulationResult, schedule: Schedule, cost: VariantCost, memory: Memory) -> Occupancy:
+def _occupancy(
+    result: SimulationResult, schedule: Schedule, cost: VariantCost, memory: Memory, drawn: _Drawn
+) -> Occupancy:
     steps = tuple(name for stack in schedule.stacks for name in stack.layers)
-    drawn = _Drawn(result.arch, result.graph, schedule, result.bits)
     costs = {layer.name: layer for layer in cost.layers}
     ranges = [] if memory.name != homes(result.arch).maps.name else list(drawn.retained())
     for stack in schedule.stacks:
@@ -113,6 +114,7 @@ class _Drawn:
         self._position = {layer.name: index for index, layer in enumerate(graph.layers)}
         starts = accumulate((len(stack.layers) for stack in schedule.stacks), initial=0)
         self._first = {stack.layers[0]: start for stack, start in zip(schedule.stacks, starts, strict=False)}
+        self._plans: dict[str, tuple[Homes, tuple[LiveRange, ...]] | None] = {}
 
     def retained(self) -> Iterator[LiveRange]:
         """The retained feature maps, each over whole stacks."""
@@ -124,7 +126,10 @@ class _Drawn:
     def of_stack(self, stack: Stack, memory: Memory, costs: dict[str, LayerCost]) -> Iterator[LiveRange]:
         """What the tiles of a stack, or of a layer's mapping, keep in ``memory``."""
         start = self._first[stack.layers[0]]
-        planned = None if stack.free or (stack.tile is None and len(stack.layers) == 1) else self._planned(stack)
+        if stack.layers[0] not in self._plans:
+            whole = stack.free or (stack.tile is None and len(stack.layers) == 1)
+            self._plans[stack.layers[0]] = None if whole else self._planned(stack)
+        planned = self._plans[stack.layers[0]]
         if planned is None:
             yield from self._mapped(self._graph.layer(stack.layers[0]), costs[stack.layers[0]], memory, start)
             return

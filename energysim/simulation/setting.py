@@ -20,6 +20,8 @@ Progress = Callable[[int, int, str], None]
 """(distinct problems mapped, to map, the layer that is mapped now)"""
 
 _REMEMBERED_SETTINGS = 16
+_REMEMBERED_MAPPINGS = 2048
+"""Per setting: a sweep over thousands of sizes takes no more memory than one over hundreds."""
 
 Key = tuple[TensorProblem, tuple[Node, ...], tuple[tuple[Role, float], ...]]
 
@@ -66,6 +68,8 @@ class Setting:
             found = proven.get(key) or self._searched(problem, arch, name, off_chip)
             self.mapped[key] = found
             if found.optimal:
+                if len(proven) >= _REMEMBERED_MAPPINGS:
+                    proven.pop(next(iter(proven)), None)  # the oldest
                 proven[key] = found
         return found
 

@@ -6,7 +6,7 @@
 ...     table = store.to_pandas()
 """
 
-from energysim.sweep.evaluate import evaluate
+from energysim.sweep.evaluation import evaluate
 from energysim.sweep.experiment import Experiment, load_experiment
 from energysim.sweep.pareto import non_dominated, pareto_front
 from energysim.sweep.point import Point

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from energysim.errors import EnergySimError, UnavailableError
-from energysim.sweep.evaluate import FAILED, Outcome, Task, outcome_of
+from energysim.sweep.evaluation import FAILED, Outcome, Task, outcome_of
 from energysim.sweep.executors import chunks_of
 from energysim.sweep.identity import code_digest
 
 _CONNECT_S = 20.0
 _WORKERS_S = 60.0
+_FETCH_S = 30.0
 _LARGEST_CHUNK = 16
 _alone = threading.Lock()
 
@@ -47,11 +48,16 @@ class Cluster:
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         workers = max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
         chunks = {self._submitted(chunk): chunk for chunk in chunks_of(tasks, workers, _LARGEST_CHUNK)}
-        coming = self._dask.as_completed(list(chunks))
+        coming = self._dask.as_completed(list(chunks), loop=self._client.loop)
         for future in coming:
             chunk = chunks.pop(future)
             try:
-                yield from future.result()
+                yield from future.result(timeout=_FETCH_S)
+            except TimeoutError:
+                # Finished, but its worker died before the result was here.
+                again = self._submitted(chunk)
+                chunks[again] = chunk
+                coming.add(again)
             except self._dask.scheduler.KilledWorker as error:
                 # Several workers died of it. Alone, its points show which one kills; the others live.
                 if len(chunk) > 1:

@@ -11,7 +11,7 @@ from itertools import batched
 from types import FrameType
 from typing import Protocol
 
-from energysim.sweep.evaluate import Outcome, Task, outcome_of
+from energysim.sweep.evaluation import Outcome, Task, outcome_of
 
 _CHUNKS_PER_WORKER = 8
 _LARGEST_CHUNK = 64

@@ -12,13 +12,11 @@ from typing import Any
 
 from energysim.errors import UnavailableError
 from energysim.sweep.experiment import TPE, Experiment, Search
-from energysim.sweep.limits import Limit
 from energysim.sweep.pareto import MAXIMIZED
 from energysim.sweep.point import Point
 from energysim.sweep.space import Leg
 
 Rows = Callable[[list[Point]], Sequence[Mapping[str, Any]]]
-_EXCESS = "excess"
 _NAMES = ("overlap", "objective", "input")
 """Axes whose values have no order."""
 
@@ -36,7 +34,7 @@ def optimize(experiment: Experiment, compute: Rows) -> None:
         ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     directions: Any = ["maximize" if goal in MAXIMIZED else "minimize" for goal in experiment.goals]
-    study = optuna.create_study(directions=directions, sampler=_sampler(optuna, experiment.search, experiment.limits))
+    study = optuna.create_study(directions=directions, sampler=_sampler(optuna, experiment.search))
     left = experiment.search.points or 0
     while left > 0:
         trials = [study.ask() for _ in range(min(left, experiment.search.population))]
@@ -47,18 +45,18 @@ def optimize(experiment: Experiment, compute: Rows) -> None:
             if None in values:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 continue
-            trial.set_user_attr(_EXCESS, [limit.excess(row) for limit in experiment.limits])
+            for limit in experiment.limits:
+                trial.set_constraint(str(limit), limit.excess(row))
             study.tell(trial, values)
 
 
-def _sampler(optuna: Any, search: Search, limits: Sequence[Limit]) -> Any:
-    common = {"seed": search.seed, "constraints_func": (lambda trial: trial.user_attrs[_EXCESS]) if limits else None}
+def _sampler(optuna: Any, search: Search) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if search.method == TPE:
             # A generation is asked for before its first result: the liar keeps its trials apart.
-            return optuna.samplers.TPESampler(constant_liar=True, **common)
-        return optuna.samplers.NSGAIISampler(population_size=search.population, **common)
+            return optuna.samplers.TPESampler(constant_liar=True, seed=search.seed)
+        return optuna.samplers.NSGAIISampler(population_size=search.population, seed=search.seed)
 
 
 def _point(trial: Any, legs: Sequence[Leg]) -> Point:

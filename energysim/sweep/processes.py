@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from energysim.sweep.evaluate import FAILED, Outcome, Task, outcome_of
+from energysim.sweep.evaluation import FAILED, Outcome, Task, outcome_of
 from energysim.sweep.executors import chunks_of
 
 _TRIES = 2

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energysim.sweep.accuracy import accuracies_of
-from energysim.sweep.evaluate import FAILED, INFEASIBLE, OK, Task
+from energysim.sweep.evaluation import FAILED, INFEASIBLE, OK, Task
 from energysim.sweep.executors import Executor, InProcess, available_cores
 from energysim.sweep.experiment import Experiment, load_experiment
 from energysim.sweep.identity import SCHEMA, forget_files, key_of

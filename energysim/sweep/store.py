@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from energysim.errors import EnergySimError, NotFoundError
 from energysim.inputs import parse_inputs
-from energysim.sweep.evaluate import OK, Outcome, unpacked
+from energysim.sweep.evaluation import OK, Outcome, unpacked
 from energysim.sweep.point import Point
 from energysim.version import __version__
 

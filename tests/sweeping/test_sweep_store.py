@@ -13,7 +13,7 @@ from sweep_cases import write_case
 
 from energysim.errors import EnergySimError
 from energysim.sweep import Point, Store, evaluate
-from energysim.sweep.evaluate import FAILED, OK, Outcome, Task, outcome_of
+from energysim.sweep.evaluation import FAILED, OK, Outcome, Task, outcome_of
 from energysim.sweep.export import export
 from energysim.sweep.identity import key_of
 
@@ -110,7 +110,7 @@ def test_several_writers_at_once(tmp_path: Path, task: Task) -> None:
     code = (
         "import os, sys\n"
         "from energysim.sweep.store import Store\n"
-        "from energysim.sweep.evaluate import Outcome, FAILED\n"
+        "from energysim.sweep.evaluation import Outcome, FAILED\n"
         "from energysim.sweep.point import Point\n"
         "children = [child for _ in range(3) if (child := os.fork())]\n"
         "if len(children) == 3:\n"

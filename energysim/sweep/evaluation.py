@@ -89,9 +89,8 @@ def _totals(result: SimulationResult) -> dict[str, Any]:
     """``optimal``: every mapping, and the schedule where it was chosen, is proven; ``gap``: the largest of their gaps,
     which bounds that of the whole."""
     (cost,) = result.variants
-    document = cost.to_dict()["totals"]
     return {
-        **{name: document[name] for name in document if name not in ("optimal", "gap")},
+        **cost.totals(),
         "dram_bytes": cost.dram_bytes,
         "used_buffer_bytes": cost.buffer_bytes,
         "used_bits": result.bits,
