@@ -45,8 +45,11 @@ class Outcome:
 
 
 def evaluate(point: Point) -> dict[str, Any]:
-    """The result of a point as the JSON document that ``SimulationResult.to_dict`` gives. Raises EnergySimError."""
-    return _simulated(point).to_dict()
+    """The result of a point as the JSON document that ``SimulationResult.to_dict`` gives, as a store gives it back.
+
+    Raises EnergySimError.
+    """
+    return unpacked(packed(_simulated(point).to_dict()))
 
 
 def outcome_of(task: Task, command: Sequence[str] = ()) -> Outcome:
