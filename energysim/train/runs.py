@@ -38,9 +38,20 @@ class Group:
 
 
 def find_groups(paths: Sequence[Path]) -> tuple[Group, ...]:
+    """The groups of :func:`all_groups`, of one data set. Raises EnergySimError where the runs are of several."""
+    groups = all_groups(paths)
+    data = {str(result.about.get("data")) for group in groups for result in group.results}
+    if len(data) > 1:
+        raise EnergySimError(
+            f"these runs are of {len(data)} data sets: {', '.join(sorted(data))}", hint="runs of one data set compare"
+        )
+    return groups
+
+
+def all_groups(paths: Sequence[Path]) -> tuple[Group, ...]:
     """Groups of finished runs below the paths (a run, its checkpoint, or a directory of runs), in their order.
 
-    Raises NotFoundError where a path holds no finished run, EnergySimError where the runs are of several data sets.
+    Raises NotFoundError where a path holds no finished run.
     """
     found: dict[Path, list[RunResult]] = {}
     for path in paths:
@@ -50,11 +61,6 @@ def find_groups(paths: Sequence[Path]) -> tuple[Group, ...]:
             result = replace(read_result(file), directory=str(run))
             if all(result.directory != known.directory for known in found.setdefault(key, [])):
                 found[key].append(result)
-    data = {str(result.about.get("data")) for results in found.values() for result in results}
-    if len(data) > 1:
-        raise EnergySimError(
-            f"these runs are of {len(data)} data sets: {', '.join(sorted(data))}", hint="runs of one data set compare"
-        )
     names = [str(results[0].about.get("name", key.name)) for key, results in found.items()]
     return tuple(
         Group(name if names.count(name) == 1 else f"{name} ({key})", tuple(sorted(results, key=lambda r: r.seed)))

@@ -20,8 +20,11 @@ from energysim.train.randomness import generator
 Triple = tuple[float, float, float]
 
 # CIFAR-100: as system S1 states them. CIFAR-10 and ImageNet: the statistics of their training sets that the field uses.
-_CIFAR100 = ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761))
-_CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
+CIFAR_STATISTICS = {
+    "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+}
+"""Mean and standard deviation of each channel, of pixels in 0..1."""
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 _DIGITS_TEST_IMAGES = 360  # a fifth of the 1,797
@@ -115,7 +118,7 @@ def _synthetic(size: int, count: int = 2000, classes: int = 10) -> Source:
 
 def _cifar(name: str, root: Path, size: int, verified: bool) -> Source:
     names, train, test = read_cifar(name, root, verified)
-    mean, std = _CIFAR10 if name == "cifar10" else _CIFAR100
+    mean, std = CIFAR_STATISTICS[name]
     return Source(name, names, size, _resized(train, size), _resized(test, size), mean, std)
 
 

@@ -12,7 +12,7 @@ from energysim.nn.zoo.stochastic_depth import StochasticDepth
 STEM = 32
 BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1))
 """Channels and stride of every block."""
-ATTENTION = {"se": SqueezeExcitation, "cbam_lite": CBAMLite}
+ATTENTION = {"se": SqueezeExcitation, "cbam_lite": CBAMLite, "none": nn.Identity}
 
 
 class AttentionError(EnergySimError):
@@ -20,9 +20,14 @@ class AttentionError(EnergySimError):
 
 
 class SeparableBlock(nn.Module):
-    """relu(attention(1x1(relu(depthwise 3x3(x)))) + shortcut(x)), BatchNorm after each convolution of the branch."""
+    """relu(attention(1x1(relu(depthwise 3x3(x)))) + shortcut(x)), BatchNorm after each convolution of the branch.
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, attention: str = "se") -> None:
+    Without ``residual`` there is no shortcut.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, attention: str = "se", residual: bool = True
+    ) -> None:
         super().__init__()
         self.depthwise = nn.Sequential(
             nn.Conv2d(in_channels, in_channels, 3, stride=stride, padding=1, groups=in_channels, bias=False),
@@ -32,33 +37,35 @@ class SeparableBlock(nn.Module):
         self.pointwise = nn.Sequential(
             nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
         )
-        self.attention = ATTENTION[attention](out_channels)
+        self.attention: nn.Module = ATTENTION[attention](out_channels)
         self.drop = StochasticDepth()
         same = stride == 1 and in_channels == out_channels
-        self.shortcut: nn.Module = (
-            nn.Identity()
-            if same
-            else nn.Sequential(
+        self.shortcut: nn.Module | None = None
+        if residual and same:
+            self.shortcut = nn.Identity()
+        elif residual:
+            self.shortcut = nn.Sequential(
                 nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
             )
-        )
 
     def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.drop(self.attention(self.pointwise(self.depthwise(x))))
-        return F.relu(residual + self.shortcut(x))
+        branch: Tensor = self.attention(self.pointwise(self.depthwise(x)))
+        return F.relu(branch if self.shortcut is None else self.drop(branch) + self.shortcut(x))
 
 
 class EnhancedCNN(nn.Module):
     """[N, 3, H, W] to [N, num_classes] logits."""
 
-    def __init__(self, num_classes: int = 10, dropout: float = 0.5, attention: str = "se") -> None:
+    def __init__(
+        self, num_classes: int = 10, dropout: float = 0.5, attention: str = "se", residual: bool = True
+    ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(3, STEM, 3, padding=1, bias=False), nn.BatchNorm2d(STEM), nn.ReLU(inplace=True)
         )
         widths = (STEM, *(width for width, _ in BLOCKS))
         self.blocks = nn.Sequential(
-            *(SeparableBlock(a, b, stride, attention) for a, (b, stride) in zip(widths, BLOCKS, strict=False))
+            *(SeparableBlock(a, b, stride, attention, residual) for a, (b, stride) in zip(widths, BLOCKS, strict=False))
         )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
@@ -69,12 +76,14 @@ class EnhancedCNN(nn.Module):
         return logits.flatten(1)
 
 
-def enhanced_cnn(num_classes: int = 10, dropout: float = 0.5, attention: str = "se") -> EnhancedCNN:
-    """Depthwise-separable, residual, with squeeze-and-excitation (``se``, a reduction of 16) or ``cbam_lite``.
+def enhanced_cnn(
+    num_classes: int = 10, dropout: float = 0.5, attention: str = "se", residual: bool = True
+) -> EnhancedCNN:
+    """Depthwise-separable, residual, with squeeze-and-excitation (``se``, a reduction of 16), ``cbam_lite`` or ``none``.
 
     Raises AttentionError for another attention.
     """
     if attention not in ATTENTION:
         hint = did_you_mean(attention, ATTENTION) or f"one of {', '.join(ATTENTION)}"
         raise AttentionError(f"unknown attention {attention!r}", hint=hint)
-    return EnhancedCNN(num_classes, dropout, attention)
+    return EnhancedCNN(num_classes, dropout, attention, residual)

@@ -1,0 +1,110 @@
+"""Simulated figures of points of the design space, each computed once and kept in a store."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from energysim.cost.results import LayerCost
+from energysim.errors import EnergySimError
+from energysim.schedule.sizes import tile_text
+from energysim.sweep import Point, Store
+from energysim.sweep.evaluate import FAILED, OK, Task, outcome_of
+from energysim.sweep.identity import key_of
+
+Progress = Callable[[int, int, str], None]
+"""(points done, in all, the point that is computed now)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """Totals of one batch. ``optimal``: every mapping is proven."""
+
+    dram_bytes: float
+    dram_floor_bytes: float
+    energy_pj: float
+    latency_s: float
+    macs: int
+    optimal: bool
+
+
+@dataclass(frozen=True)
+class Simulations:
+    """The store, and the progress of what it does not hold yet."""
+
+    store: Store
+    progress: Progress | None = None
+    _keys: dict[Point, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def compute(self, points: Iterable[Point]) -> None:
+        """Every point that is not stored yet, each stored at the moment it is done."""
+        wanted = tuple(dict.fromkeys(points))
+        known = self.store.statuses(self._key(point) for point in wanted)
+        open_points = [point for point in wanted if known.get(self._key(point), FAILED) == FAILED]
+        for number, point in enumerate(open_points):
+            self._tell(number, len(open_points), str(point))
+            self.store.put(outcome_of(Task(self._key(point), point), shlex.split(command_of(point))))
+        if open_points:
+            self._tell(len(open_points), len(open_points), "")
+
+    def of(self, point: Point) -> Simulated | None:
+        """A point's totals; None where the device cannot run it. Raises EnergySimError where it failed otherwise."""
+        row = self._row(point)
+        if row is None:
+            return None
+        return Simulated(
+            row["dram_bytes"],
+            row["dram_floor_bytes"],
+            row["energy_pj"],
+            row["latency_s"],
+            row["macs"],
+            row["optimal"],
+        )
+
+    def layers(self, point: Point) -> tuple[LayerCost, ...]:
+        """The layers of a point that the device can run. Raises EnergySimError where it cannot."""
+        if self._row(point) is None:
+            raise EnergySimError(f"the device cannot run this: {point}")
+        (variant,) = self.store.load(self._key(point))["variants"]
+        return tuple(LayerCost.from_dict(layer) for layer in variant["layers"])
+
+    def outermost_energy_pj(self, point: Point, level: str) -> float:
+        """Energy of a point's accesses to one memory, without its leakage."""
+        shares = (share for layer in self.layers(point) for share in layer.shares)
+        return sum(share.energy.value for share in shares if share.level == level and share.action != "leakage")
+
+    def _row(self, point: Point) -> dict[str, Any] | None:
+        self.compute((point,))
+        row = self.store.row(self._key(point))
+        assert row is not None
+        if row["status"] == FAILED:
+            raise EnergySimError(f"{point}: {row['error']}")
+        return row if row["status"] == OK else None
+
+    def _key(self, point: Point) -> str:
+        if point not in self._keys:
+            self._keys[point] = key_of(point)
+        return self._keys[point]
+
+    def _tell(self, done: int, total: int, what: str) -> None:
+        if self.progress is not None:
+            self.progress(done, total, what)
+
+
+def command_of(point: Point) -> str:
+    """The `energysim simulate` line of a point."""
+    options = [
+        ("--arch", point.arch),
+        ("--variant", None if point.variant == "layerwise" else point.variant),
+        ("--tile", None if point.tile is None else tile_text(point.tile)),
+        ("--buffer", None if point.buffer is None else point.buffer.replace(" ", "")),
+        ("--input", point.input),
+        ("--batch", point.batch),
+        ("--bits", point.bits),
+        ("--objective", None if point.objective == "energy" else point.objective),
+        ("--time-limit", point.time_limit_s),
+    ]
+    words = [word for name, value in options if value is not None for word in (name, str(value))]
+    return shlex.join(["energysim", "simulate", point.workload, *words])
