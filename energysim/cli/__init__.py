@@ -27,6 +27,7 @@ _COMMANDS = {
     "evaluate": ("energysim.cli.evaluate", "evaluate", "Accuracy, per class, confusion, calibration of a checkpoint."),
     "compare": ("energysim.cli.compare", "compare", "Trained models, or simulated results, side by side."),
     "plot": ("energysim.cli.plot", "plot", "Figures of stored results, sweeps and training runs."),
+    "reproduce": ("energysim.cli.reproduce", "reproduce", "Every claim of systems S1-S4: computed, verdict, reason."),
     "visualize": ("energysim.cli.visualize", "visualize", "Architecture diagrams; the figures of training runs."),
     "measure": ("energysim.cli.measure", "measure", "Latency and joules per inference on a real device."),
     "calibrate": ("energysim.cli.calibrate", "calibrate", "Fit a device's constants to measurements."),

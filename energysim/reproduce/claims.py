@@ -11,7 +11,14 @@ from energysim.errors import NotFoundError, did_you_mean
 from energysim.reproduce.devices import EnergyFromKwh, InferenceEnergy, InferenceTime, PointsPerMmac
 from energysim.reproduce.execution import ExactTiles
 from energysim.reproduce.ledger import SYSTEMS
-from energysim.reproduce.memory import MemoryAccess, MemoryEnergy, MemoryEqual, MemoryOrder, MemoryReduction
+from energysim.reproduce.memory import (
+    MemoryAccess,
+    MemoryEnergy,
+    MemoryEqual,
+    MemoryOrder,
+    MemoryReduction,
+    MemoryTable,
+)
 from energysim.reproduce.networks import DualSize, IdealTraffic, ModelSize, NetworkCount, Structure
 from energysim.reproduce.pruning import PrunedCompute
 from energysim.reproduce.recipes import Normalization, RecipeSettings
@@ -43,6 +50,7 @@ AnyCheck = (
     | ShortcutEnergy
     | MemoryAccess
     | MemoryReduction
+    | MemoryTable
     | MemoryOrder
     | MemoryEqual
     | MemoryEnergy

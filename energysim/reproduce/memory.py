@@ -32,6 +32,22 @@ class MemoryAccess(Check):
         return Evidence(tuple(samples), (_smallest_and_largest(samples),))
 
 
+class MemoryTable(Check):
+    """Rows that should hold at once, under one condition: by row, the claim of its megabytes."""
+
+    kind: Literal["memory table"]
+    rows: dict[str, Row]
+
+    def judge(self, claimed: Claimed, context: Context) -> Evidence:
+        samples = []
+        for setup in setups(context.quick):
+            found = {claim: megabytes(row, setup, context) for claim, row in self.rows.items()}
+            held = sum(value is not None and claimed.printed(claim).holds(value) for claim, value in found.items())
+            text = f"{held} of {len(found)} figures"
+            samples.append(Sample(setup.labels, text, held == len(found), 1 - held / len(found), held))
+        return Evidence(tuple(samples))
+
+
 class MemoryReduction(Check):
     """How many times less a row moves than the untiled network: the claim holds where it is that much or more."""
 
