@@ -18,6 +18,7 @@ import click
     type=click.Path(path_type=Path),
     help="Simulations are kept here; stopped and started again, it goes on where it was.",
 )
+@click.option("--stored", is_flag=True, help="Compute no simulation: conditions that the store lacks are left out.")
 @click.option(
     "--runs", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="Training runs to judge by."
 )
@@ -29,6 +30,7 @@ def reproduce(
     claims: tuple[str, ...],
     quick: bool,
     store: Path,
+    stored: bool,
     runs: tuple[Path, ...],
     measure: bool,
     json_file: str | None,
@@ -56,7 +58,7 @@ def reproduce(
     chosen = SYSTEMS if not systems or "all" in systems else tuple(dict.fromkeys(system.upper() for system in systems))
     groups = all_groups(runs) if runs else ()
     with Store.open(store, create=True) as opened, progress_bar("checking") as progress:
-        context = Context(Simulations(opened), groups, quick, measure)
+        context = Context(Simulations(opened, stored), groups, quick, measure)
         ledger = run(chosen, context, claims, progress)
     if json_file is not None:
         write_text(ledger.to_json(), json_file)

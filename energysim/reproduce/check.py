@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -13,6 +13,7 @@ from energysim.reproduce.evidence import Evidence, Judgement
 from energysim.reproduce.printed import Printed, parse_printed
 from energysim.reproduce.simulations import Simulations
 from energysim.spec_files import SpecModel
+from energysim.sweep import Point
 from energysim.train.runs import Group
 from energysim.workload import resolve_workload
 
@@ -59,6 +60,10 @@ class Check(SpecModel):
 
     own_ratio: tuple[str, str] | None = None
     own_difference: tuple[str, str] | None = None
+
+    def points(self, context: Context) -> Iterable[Point]:
+        """The simulations that the check rests on, so that all of them can be computed before, smallest first."""
+        return ()
 
     @abstractmethod
     def judge(self, claimed: Claimed, context: Context) -> Judgement | Evidence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
@@ -23,12 +24,20 @@ def devices(context: Context) -> tuple[str, ...]:
     return _QUICK if context.quick else list_specs("arch_specs")
 
 
+def _points(workloads: tuple[str | None, ...], context: Context) -> Iterator[Point]:
+    for arch in devices(context):
+        yield from (Point(workload, arch) for workload in workloads if workload is not None)
+
+
 class InferenceTime(Check):
     """Milliseconds per image (batch 1), or with ``over`` the ratio of two networks' times."""
 
     kind: Literal["inference time"]
     workload: str
     over: str | None = None
+
+    def points(self, context: Context) -> Iterator[Point]:
+        return _points((self.workload, self.over), context)
 
     def judge(self, claimed: Claimed, context: Context) -> Evidence:
         printed = parse_printed(claimed.text)
@@ -59,6 +68,9 @@ class InferenceEnergy(Check):
     workload: str
     over: str | None = None
     time: str | None = None
+
+    def points(self, context: Context) -> Iterator[Point]:
+        return _points((self.workload, self.over), context)
 
     def judge(self, claimed: Claimed, context: Context) -> Evidence:
         printed = parse_printed(claimed.text)

@@ -61,8 +61,10 @@ def with_unit(figure: str, unit: str) -> str:
 def judge(evidence: Evidence) -> Judgement:
     """Reproduced where the claim holds under every condition, not where under none, else only if."""
     samples = evidence.samples
+    if not samples:
+        return Judgement("-", Verdict.NOT, (), "nothing could be computed under any condition", evidence.command)
     good = [sample for sample in samples if sample.holds]
-    reasons = [*evidence.reasons]
+    reasons = [reason for reason in evidence.reasons if reason]
     if len(good) == len(samples):
         return Judgement(span(samples), Verdict.REPRODUCED, (), _sentences(reasons), evidence.command)
     if good:

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Literal
 
 from energysim.arch.loader import load_arch
+from energysim.cost.layers import floor_bytes
 from energysim.reproduce.check import Check, Claimed, Context, graph_of
 from energysim.reproduce.evidence import Evidence, Sample, compared
-from energysim.reproduce.memory_points import Row, Setup, energy_setups, point, setups
+from energysim.reproduce.memory_points import LIGHT, Row, Setup, energy_setups, point, setups
 from energysim.reproduce.printed import parse_printed, shown
+from energysim.sweep import Point
 
 _PLAIN = Row(model="plain")
 
 
-class MemoryAccess(Check):
+class MemoryCheck(Check):
+    """A check that rests on rows under every condition."""
+
+    def used_rows(self) -> tuple[Row, ...]:
+        """The rows of the tables that it compares."""
+        raise NotImplementedError
+
+    def points(self, context: Context) -> Iterator[Point]:
+        for setup in setups(context.quick):
+            yield from (point(row, setup) for row in self.used_rows())
+
+
+class MemoryAccess(MemoryCheck):
     """DRAM megabytes (10^6 bytes) of a row in one batch."""
 
     kind: Literal["memory access"]
     row: Row
+
+    def used_rows(self) -> tuple[Row, ...]:
+        return (self.row,)
 
     def judge(self, claimed: Claimed, context: Context) -> Evidence:
         printed, samples = parse_printed(claimed.text), []
@@ -32,11 +49,14 @@ class MemoryAccess(Check):
         return Evidence(tuple(samples), (_smallest_and_largest(samples),))
 
 
-class MemoryTable(Check):
+class MemoryTable(MemoryCheck):
     """Rows that should hold at once, under one condition: by row, the claim of its megabytes."""
 
     kind: Literal["memory table"]
     rows: dict[str, Row]
+
+    def used_rows(self) -> tuple[Row, ...]:
+        return tuple(self.rows.values())
 
     def judge(self, claimed: Claimed, context: Context) -> Evidence:
         samples = []
@@ -48,11 +68,14 @@ class MemoryTable(Check):
         return Evidence(tuple(samples))
 
 
-class MemoryReduction(Check):
+class MemoryReduction(MemoryCheck):
     """How many times less a row moves than the untiled network: the claim holds where it is that much or more."""
 
     kind: Literal["memory reduction"]
     row: Row
+
+    def used_rows(self) -> tuple[Row, ...]:
+        return (_PLAIN, self.row)
 
     def judge(self, claimed: Claimed, context: Context) -> Evidence:
         printed, samples, barred = parse_printed(claimed.text).at_least(), [], []
@@ -61,7 +84,7 @@ class MemoryReduction(Check):
             if plain is None or mine is None:
                 continue
             samples.append(compared(printed, plain / mine, claimed.unit, setup.labels))
-            limit = plain / floor_megabytes(setup, context)
+            limit = plain / floor_megabytes(setup)
             if not printed.holds(limit):
                 barred.append(limit)
         reasons = [_most(samples)]
@@ -73,11 +96,14 @@ class MemoryReduction(Check):
         return Evidence(tuple(samples), tuple(reasons))
 
 
-class MemoryOrder(Check):
+class MemoryOrder(MemoryCheck):
     """Rows in ascending order of what they move, as the write-up's table has them."""
 
     kind: Literal["memory order"]
     rows: dict[str, Row]
+
+    def used_rows(self) -> tuple[Row, ...]:
+        return tuple(self.rows.values())
 
     def judge(self, claimed: Claimed, context: Context) -> Evidence:
         samples, other = [], Counter[str]()
@@ -96,12 +122,15 @@ class MemoryOrder(Check):
         return Evidence(tuple(samples), (f"elsewhere: {', '.join(told)}",) if told else ())
 
 
-class MemoryEqual(Check):
+class MemoryEqual(MemoryCheck):
     """Rows that move the same at a given image size."""
 
     kind: Literal["memory equal"]
     rows: tuple[Row, Row]
     image: tuple[int, int]
+
+    def used_rows(self) -> tuple[Row, ...]:
+        return self.rows
 
     def judge(self, claimed: Claimed, context: Context) -> Evidence:
         samples = []
@@ -126,6 +155,10 @@ class MemoryEnergy(Check):
     of: Literal["total", "DRAM"]
     full: Row
     figure: Literal["plain", "full", "reduction"]
+
+    def points(self, context: Context) -> Iterator[Point]:
+        for setup in energy_setups(context.quick):
+            yield from (point(row, setup, "energy") for row in (_PLAIN, self.full))
 
     def judge(self, claimed: Claimed, context: Context) -> Evidence:
         printed, samples, reasons = parse_printed(claimed.text), [], []
@@ -164,11 +197,9 @@ def megabytes(row: Row, setup: Setup, context: Context) -> float | None:
     return sum(layer.dram_read_bytes + layer.dram_write_bytes for layer in layers) / 1e6
 
 
-def floor_megabytes(setup: Setup, context: Context) -> float:
+def floor_megabytes(setup: Setup) -> float:
     """Weights, input and output of the lightweight CNN, once each."""
-    found = context.simulations.of(point(Row(model="layerwise"), setup))
-    assert found is not None
-    return found.dram_floor_bytes / 1e6
+    return floor_bytes(graph_of(LIGHT, setup.input), setup.bits) / 1e6
 
 
 def ranking(values: dict[str, float]) -> str:
@@ -181,11 +212,15 @@ def ranking(values: dict[str, float]) -> str:
 
 
 def _most(samples: Sequence[Sample]) -> str:
-    best = max(samples, key=lambda sample: sample.value)
+    best = max(samples, key=lambda sample: sample.value, default=None)
+    if best is None:
+        return ""
     return f"most: {best.text}, {', '.join(best.condition)}"
 
 
 def _smallest_and_largest(samples: Sequence[Sample]) -> str:
+    if not samples:
+        return ""
     ordered = sorted(samples, key=lambda sample: sample.value)
     least, most = (f"{sample.text} ({', '.join(sample.condition)})" for sample in (ordered[0], ordered[-1]))
     return f"{least} to {most}"

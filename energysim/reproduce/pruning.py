@@ -13,8 +13,8 @@ from torch import nn
 from energysim.reproduce.check import Check, Claimed, Context
 from energysim.reproduce.evidence import Evidence, Sample, compared
 from energysim.reproduce.printed import parse_printed
+from energysim.train.experiment import load_recipe
 from energysim.train.prune import prune_channels, pruning_times
-from energysim.train.recipe import load_recipe
 from energysim.workload import resolve_workload
 
 _RATIOS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)

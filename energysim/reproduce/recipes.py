@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from energysim.reproduce.check import Check, Claimed, Context
 from energysim.reproduce.evidence import Evidence, Sample
-from energysim.train.recipe import load_experiment
+from energysim.train.experiment import load_experiment
 
 
 class RecipeSettings(Check):

@@ -27,15 +27,24 @@ def reproduce(
     printed = figures(tuple(files.values()))
     chosen = [(files[name], claim) for name in systems for claim in files[name].claims]
     wanted = _wanted(chosen, claims)
+    points = [point for _, claim in wanted for point in claim.check.points(context)]
+    context.simulations.compute(points, progress)
     found = []
     for number, (file, claim) in enumerate(wanted):
         if progress is not None:
-            progress(number, len(wanted), f"{file.system} {claim.id}")
+            progress(number, len(wanted), f"claim {file.system}/{claim.id}")
         found.append(_finding(file.system, claim, printed, context))
-    if progress is not None:
-        progress(len(wanted), len(wanted), "")
-    notes = ("quick: only small images, batch 1, one device",) if context.quick else ()
-    return Ledger(tuple(found), __version__, notes)
+    return Ledger(tuple(found), __version__, _notes(context, len(set(points))))
+
+
+def _notes(context: Context, points: int) -> tuple[str, ...]:
+    """What was left out."""
+    notes = ["Quick: only small images, batch 1, one device."] if context.quick else []
+    if missing := len(context.simulations.missing):
+        notes.append(
+            f"{missing:,} of {points:,} simulations are not computed yet; the conditions that need them are left out."
+        )
+    return tuple(notes)
 
 
 def _wanted(chosen: list[tuple[ClaimFile, Claim]], claims: Sequence[str]) -> list[tuple[ClaimFile, Claim]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from energysim.cost.results import LayerCost
@@ -32,22 +33,26 @@ class Simulated:
 
 @dataclass(frozen=True)
 class Simulations:
-    """The store, and the progress of what it does not hold yet."""
+    """``stored_only``: nothing is computed; what the store does not hold counts as what no device can run, and is in
+    ``missing``."""
 
     store: Store
-    progress: Progress | None = None
+    stored_only: bool = False
+    missing: set[Point] = field(default_factory=set, compare=False)
     _keys: dict[Point, str] = field(default_factory=dict, compare=False, repr=False)
 
-    def compute(self, points: Iterable[Point]) -> None:
-        """Every point that is not stored yet, each stored at the moment it is done."""
-        wanted = tuple(dict.fromkeys(points))
+    def compute(self, points: Iterable[Point], progress: Progress | None = None) -> None:
+        """Every point that is not stored yet, smallest first, each stored at the moment it is done."""
+        wanted = sorted(dict.fromkeys(points), key=_size)
         known = self.store.statuses(self._key(point) for point in wanted)
-        open_points = [point for point in wanted if known.get(self._key(point), FAILED) == FAILED]
-        for number, point in enumerate(open_points):
-            self._tell(number, len(open_points), str(point))
-            self.store.put(outcome_of(Task(self._key(point), point), shlex.split(command_of(point))))
-        if open_points:
-            self._tell(len(open_points), len(open_points), "")
+        lacking = [point for point in wanted if known.get(self._key(point), FAILED) == FAILED]
+        if self.stored_only:
+            self.missing.update(lacking)
+            return
+        for number, point in enumerate(lacking):
+            if progress is not None:
+                progress(number, len(lacking), str(point))
+            self.store.put(outcome_of(Task(self._key(point), point)), shlex.split(command_of(point)))
 
     def of(self, point: Point) -> Simulated | None:
         """A point's totals; None where the device cannot run it. Raises EnergySimError where it failed otherwise."""
@@ -78,7 +83,8 @@ class Simulations:
     def _row(self, point: Point) -> dict[str, Any] | None:
         self.compute((point,))
         row = self.store.row(self._key(point))
-        assert row is not None
+        if row is None:
+            return None
         if row["status"] == FAILED:
             raise EnergySimError(f"{point}: {row['error']}")
         return row if row["status"] == OK else None
@@ -88,9 +94,11 @@ class Simulations:
             self._keys[point] = key_of(point)
         return self._keys[point]
 
-    def _tell(self, done: int, total: int, what: str) -> None:
-        if self.progress is not None:
-            self.progress(done, total, what)
+
+def _size(point: Point) -> tuple[float, str]:
+    """What points are computed in order of: the words of the input, then as they are written."""
+    shape = "" if point.input is None else point.input
+    return prod(int(size) for size in shape.split("x") if size), str(point)
 
 
 def command_of(point: Point) -> str:

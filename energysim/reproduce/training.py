@@ -10,7 +10,7 @@ from energysim.reproduce.evidence import Judgement, with_unit
 from energysim.reproduce.ledger import Verdict
 from energysim.reproduce.printed import Printed, parse_printed
 from energysim.spec_files import SpecModel
-from energysim.train.recipe import load_recipe
+from energysim.train.experiment import load_recipe
 from energysim.train.runs import Group
 from energysim.train.summary import Spread
 

@@ -17,7 +17,7 @@ from energysim.reproduce.ledger import Verdict
 from energysim.reproduce.printed import parse_printed
 from energysim.reproduce.pruning import channels_for
 from energysim.reproduce.training import seeds_text
-from energysim.train.recipe import load_recipe
+from energysim.train.experiment import load_recipe
 from energysim.train.runs import Group
 from energysim.workload import load_workload_file
 

@@ -21,7 +21,7 @@ from energysim.reproduce.simulations import Simulations
 from energysim.reproduce.training import Accuracy
 from energysim.spec_files import list_specs
 from energysim.sweep import Store
-from energysim.train.recipe import load_recipe
+from energysim.train.experiment import load_recipe
 
 HAND_CHECKED = (
     "resnet-weight-bytes", "resnet-map-bytes", "resnet-ideal", "lightweight-weight-bytes", "lightweight-map-bytes",

@@ -45,6 +45,9 @@ PINNED = {
     "enhanced_cnn": (202_558, 22_838_272),
     # 2 x 7 x 7 weights more in each of five blocks, used once per place of planes of 32, 16, 16, 8 and 8.
     "enhanced_cnn_cbam": (202_558 + 5 * 98, 22_838_272 + 98 * (1024 + 2 * 256 + 2 * 64)),
+    # Three 1x1 shortcuts with BatchNorm, on planes of 32, 16 and 8; 2 c^2 / 16 weights and c / 16 + c biases per gate.
+    "enhanced_cnn_plain": (202_558 - 43_008 - 896, 22_838_272 - 2048 * 1024 - 8192 * 256 - 32_768 * 64),
+    "enhanced_cnn_no_attention": (202_558 - 20_992 - 884, 22_838_272 - 20_992),
     "mobilenet_v2_cifar": (3_504_872 - 900 * 1281, 88_091_648),
     "shufflenet_v2_cifar": (2_278_604 - 900 * 1025, 45_094_272),
     "squeezenet_cifar": (1_235_496 - 900 * 513, 91_684_864),

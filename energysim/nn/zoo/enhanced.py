@@ -79,9 +79,10 @@ class EnhancedCNN(nn.Module):
 def enhanced_cnn(
     num_classes: int = 10, dropout: float = 0.5, attention: str = "se", residual: bool = True
 ) -> EnhancedCNN:
-    """Depthwise-separable, residual, with squeeze-and-excitation (``se``, a reduction of 16), ``cbam_lite`` or ``none``.
+    """Depthwise-separable, residual, with squeeze-and-excitation (``se``, a reduction of 16) or ``cbam_lite``.
 
-    Raises AttentionError for another attention.
+    What they add shows without them: ``attention`` may be ``none``, ``residual`` false. Raises AttentionError for an
+    attention that does not exist.
     """
     if attention not in ATTENTION:
         hint = did_you_mean(attention, ATTENTION) or f"one of {', '.join(ATTENTION)}"
