@@ -17,7 +17,7 @@ from energysim.train.experiment import load_recipe
 from energysim.train.prune import prune_channels, pruning_times
 from energysim.workload import resolve_workload
 
-_RATIOS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+_RATIOS = (0.1, 0.15, 0.2, 0.3, 0.5)
 _QUICK_RATIOS = (0.1, 0.3)
 _SINGLE_PRUNINGS = 8  # halvings of an interval of shares: to better than half a percent
 
@@ -88,10 +88,11 @@ def channels_for(workload: str, percent: float) -> float:
 
 
 def executed_macs(model: nn.Module, image_shape: tuple[int, ...]) -> tuple[int, int]:
-    """(MACs of an inference, of a training step) of one image, counted by PyTorch as it runs them."""
+    """(MACs of an inference, of a training step) of one image, counted by PyTorch as it would run them (on its device
+    ``meta``, which computes shapes only)."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    image, trained = torch.zeros(1, *image_shape), copy.deepcopy(model)
+    image, trained = torch.zeros(1, *image_shape, device="meta"), copy.deepcopy(model).to("meta")
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         trained(image)
     with FlopCounterMode(display=False) as both:
