@@ -65,7 +65,8 @@ def reproduce(
     if markdown_file is not None:
         from energysim.report.reproduction import ledger_page
 
-        command = " ".join(["energysim", "reproduce", *sys.argv[2:]])
+        flags = [flag for flag, given in (("--quick", quick), ("--stored", stored)) if given]
+        command = " ".join(["energysim reproduce", *(systems or ("all",)), *flags, "--markdown", markdown_file])
         write_text(ledger_page(ledger, command), markdown_file)
     if "-" not in (json_file, markdown_file):
         from rich.console import Console
