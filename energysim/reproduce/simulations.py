@@ -12,7 +12,7 @@ from energysim.cost.results import LayerCost
 from energysim.errors import EnergySimError
 from energysim.schedule.sizes import tile_text
 from energysim.sweep import Point, Store
-from energysim.sweep.evaluate import FAILED, OK, Task, outcome_of
+from energysim.sweep.evaluation import FAILED, OK, Task, outcome_of
 from energysim.sweep.identity import key_of
 
 Progress = Callable[[int, int, str], None]
