@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,8 +19,8 @@ from energysim.simulation.occupancy import Occupancy
 from energysim.simulation.stored import StoredResult
 from energysim.units import bytes_unit, format_bytes
 
-_WIDTH, _HEIGHT = 10.0, 3.6  # inches of a panel
-_STEPS_NAMED = 45
+_WIDTH, _WIDEST, _HEIGHT = 10.0, 24.0, 3.8  # inches of a panel
+_STEP, _NAME = 0.14, 0.2  # inches that a step takes where there is room, and that its name does
 _LETTER = 0.075  # inches of a letter of a name in a bar
 
 
@@ -37,11 +38,15 @@ def occupancy(result: StoredResult, variant: str | None = None) -> Figure:
 
 def occupancy_figure(drawn: Sequence[Occupancy], title: str) -> Figure:
     """A panel per memory (and variant)."""
-    figure, panels = new_figure(_WIDTH, _HEIGHT * len(drawn), 1, len(drawn))
+    figure, panels = new_figure(_width(drawn[0]), _HEIGHT * len(drawn), 1, len(drawn))
     for axes, item in zip(panels, drawn, strict=True):
         _panel(axes, item)
     figure.suptitle(title, fontsize=11)
     return figure
+
+
+def _width(item: Occupancy) -> float:
+    return min(_WIDEST, max(_WIDTH, _STEP * len(item.steps)))
 
 
 def _panel(axes: Axes, item: Occupancy) -> None:
@@ -60,7 +65,7 @@ def _panel(axes: Axes, item: Occupancy) -> None:
     peak = allocation.lower_bound_bytes
     line = axes.axhline(peak / one, color="black", linestyle="--", linewidth=1, label=f"peak {format_bytes(peak)}")
     hover(line, f"at most {format_bytes(peak)} live at once")
-    every = -(-len(steps) // _STEPS_NAMED)
+    every = max(1, ceil(_NAME * len(steps) / _width(item)))
     axes.set_xticks(range(0, len(steps), every), [short(name) for name in steps[::every]], fontsize=7)
     axes.tick_params(axis="x", rotation=60)
     for name in axes.get_xticklabels():
@@ -85,7 +90,7 @@ def _bar(axes: Axes, item: Occupancy, placement: Placement, piece: Piece, look: 
         f"{live.name} ({live.content}): {format_bytes(piece.size)} at {piece.address:,}, "
         f"{item.steps[live.first]}{until}",
     )
-    inches = 0.75 * _WIDTH * width / max(1, len(item.steps))
+    inches = 0.75 * _width(item) * width / max(1, len(item.steps))
     if inches > _LETTER * len(live.name) and height > 0.06 * top:
         plain = {"boxstyle": "square,pad=0.1", "facecolor": look["facecolor"], "edgecolor": "none"}
         x, y = live.first - 0.5 + width / 2, (piece.address + piece.size / 2) / one

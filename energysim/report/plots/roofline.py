@@ -14,7 +14,7 @@ from matplotlib.ticker import EngFormatter
 from energysim.cost.latency import COMPUTE, LAUNCH
 from energysim.cost.results import LayerCost
 from energysim.errors import InfeasibleError
-from energysim.report.plots.rows import subject
+from energysim.report.plots.rows import short, subject
 from energysim.report.plots.style import DASHES, GREY, MARKERS, legend, new_figure, shades
 from energysim.report.plots.svg import hover
 from energysim.simulation.stored import StoredResult
@@ -109,8 +109,10 @@ def _name_slowest(axes: Axes, shown: Sequence[Point]) -> None:
         x, y = log(point.per_byte) / across, log(point.rate) / up
         if all(abs(x - other_x) > _APART[0] or abs(y - other_y) > _APART[1] for other_x, other_y in named):
             named.append((x, y))
-            at = (point.per_byte, point.rate)
-            axes.annotate(point.layer.name, at, (7, 0), textcoords="offset points", va="center", fontsize=7)
+            beyond = log(point.per_byte / axes.get_xlim()[0]) / across > 0.6  # too near the right edge for a name there
+            look = {"ha": "right" if beyond else "left", "va": "center", "fontsize": 7}
+            at, aside = (point.per_byte, point.rate), (-7 if beyond else 7, 0)
+            axes.annotate(short(point.layer.name), at, aside, textcoords="offset points", **look)  # type: ignore[arg-type]
 
 
 def _draw_roofs(axes: Axes, roof: Roofs) -> None:
