@@ -62,6 +62,8 @@ class MemoryTable(MemoryCheck):
         samples = []
         for setup in setups(context.quick):
             found = {claim: megabytes(row, setup, context) for claim, row in self.rows.items()}
+            if all(value is None for value in found.values()):
+                continue
             held = sum(value is not None and claimed.printed(claim).holds(value) for claim, value in found.items())
             text = f"{held} of {len(found)} figures"
             samples.append(Sample(setup.labels, text, held == len(found), 1 - held / len(found), held))
