@@ -12,6 +12,7 @@ from energysim.errors import EnergySimError
 # command -> (module, attribute, one line for --help): kept here so that --help imports nothing else.
 _COMMANDS = {
     "simulate": ("energysim.cli.simulate", "simulate", "Energy, DRAM traffic and latency of a network on a device."),
+    "report": ("energysim.cli.report", "report", "One self-contained page of results: tables, plots, layer graphs."),
     "trace": ("energysim.cli.trace", "trace", "The layer graph: shapes, MACs, parameters, unmodelled operators."),
     "map": ("energysim.cli.map", "map_command", "The best mapping of one layer: loop nest, tiles, counts, energy."),
     "model": ("energysim.cli.model", "model", "Evaluate one given mapping (Timeloop v0.4 YAML)."),

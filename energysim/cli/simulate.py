@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--time-limit", type=click.FloatRange(min=0), help="Seconds of search per distinct layer.")
 @click.option("--layers", default="40", help="Show so many of the costliest layers, or 'all'.")
 @click.option("--occupancy", metavar="FILE.svg|png|-", help="Draw what is on chip when, or (-) print it as text.")
+@click.option("--html", "html_file", metavar="FILE|-", help="Write the report page (`energysim report`).")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON.")
 def simulate(
     workload: str,
@@ -62,6 +63,7 @@ def simulate(
     time_limit: float | None,
     layers: str,
     occupancy: str | None,
+    html_file: str | None,
     json_file: str | None,
 ) -> None:
     """Energy, DRAM traffic and latency of a network on a device.
@@ -75,12 +77,14 @@ def simulate(
     energysim simulate mymodel.py:build --input 1x3x96x96 --arch gemmini --bits 8
     energysim simulate resnet18 --arch meta_proto_df --variant full --tile 8 --overlap cache
     energysim simulate resnet18 --arch meta_proto_df --variant buffered --buffer 64ch --occupancy buffer.svg
+    energysim simulate resnet18 --arch eyeriss --variant all --html resnet18.html
     """
     if occupancy not in (None, "-") and not str(occupancy).lower().endswith((".svg", ".png", ".pdf")):
         what = f"{occupancy!r} is no picture: name it .svg, .png or .pdf, or - for text"
         raise click.BadParameter(what, param_hint="--occupancy")
-    if occupancy == json_file == "-":
-        raise click.UsageError("--json - and --occupancy - both write to stdout: name a file for one")
+    to_stdout = [f"{name} -" for name, file in _targets(json_file, occupancy, html_file) if file == "-"]
+    if len(to_stdout) > 1:
+        raise click.UsageError(f"{' and '.join(to_stdout)} both write to stdout: name a file for one")
     max_layers = None if layers == "all" else _count(layers)
 
     from rich.console import Console
@@ -114,7 +118,11 @@ def simulate(
         )
     if json_file is not None:
         write_text(result.to_json(), json_file)
-    if json_file != "-":
+    if html_file is not None:
+        from energysim.report.page import Sources, report_page
+
+        write_text(report_page(Sources((result.stored(),))), html_file)
+    if "-" not in (json_file, html_file):
         from energysim.report.tables import print_result
 
         width = None if sys.stdout.isatty() else 160
@@ -139,6 +147,10 @@ def _draw(result: SimulationResult, target: str) -> None:
 
     title = f"{result.workload} on {result.arch.name}: on-chip memory over time"
     save_figure(occupancy_figure(drawn, title), Path(target), command_line())
+
+
+def _targets(json: str | None, occupancy: str | None, html: str | None) -> tuple[tuple[str, str | None], ...]:
+    return ("--json", json), ("--occupancy", occupancy), ("--html", html)
 
 
 def _count(text: str) -> int:

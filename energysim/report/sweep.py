@@ -30,7 +30,7 @@ def sweep_sheet(result: SweepResult, rows: Sequence[Row], most: int | None = 20)
     kept = [row for row in good if keeps(row, limits)]
     front = pareto_front(kept, goals)
     shown = front[:most]
-    named = [_parameters(row) for row in shown]
+    named = [parameters(row) for row in shown]
     varying = [name for name in dict.fromkeys(key for cells in named for key in cells) if _varies(name, named)]
     metrics = tuple(dict.fromkeys((*goals, *_ALWAYS)))
     return Sheet(
@@ -75,12 +75,12 @@ def _notes(
 def failures_text(rows: Sequence[Row], most: int = 10) -> str:
     """Failed points and their errors, a line each; empty where there are none."""
     failed = [row for row in rows if row["status"] == "failed"]
-    lines = [f"  {' '.join(_parameters(row).values())}: {str(row['error']).partition(chr(10))[0]}" for row in failed]
+    lines = [f"  {' '.join(parameters(row).values())}: {str(row['error']).partition(chr(10))[0]}" for row in failed]
     more = [f"  and {len(failed) - most:,} more"] if len(failed) > most else []
     return "\n".join(["Failed (--retry computes them again):", *lines[:most], *more]) if failed else ""
 
 
-def _parameters(row: Row) -> dict[str, str]:
+def parameters(row: Row) -> dict[str, str]:
     """A point's parameters as text; what it does not use is left out."""
     tile = None if row["tile_rows"] is None else f"{row['tile_rows']}x{row['tile_columns']}"
     buffer = None if row["buffer_bytes"] is None else format_bytes(row["buffer_bytes"])

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from energysim.graph.layers import LayerGraph
 from energysim.schedule.live import Content, LiveRange, peak_bytes
@@ -65,6 +65,19 @@ class ModelSummary:
     note: str = ""
     ensemble: Spread | None = None
     snapshots: int = 0
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The summary whose ``asdict`` gave ``data``. Raises KeyError or TypeError for anything else."""
+        spreads = ("top1", "calibration_error", "epochs", "training_s")
+        return cls(
+            **{
+                **data,
+                **{name: Spread(**data[name]) for name in spreads},
+                "top5": None if data["top5"] is None else Spread(**data["top5"]),
+                "cost": None if data["cost"] is None else DeviceCost(**data["cost"]),
+            }
+        )
 
     @property
     def model_bytes(self) -> int:
