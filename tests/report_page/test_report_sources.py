@@ -20,7 +20,7 @@ from energysim.report.page.sources import SweepPoints
 from energysim.report.page.table import Table
 from energysim.reproduce.ledger import Finding, Ledger, Verdict
 from energysim.simulation import stored_result
-from energysim.sweep.evaluate import Task, outcome_of
+from energysim.sweep.evaluation import Task, outcome_of
 from energysim.sweep.point import Point
 from energysim.sweep.store import Store
 from energysim.train.summary import DeviceCost, ModelSummary, Spread
