@@ -43,6 +43,7 @@ class Bounds:
                 self.factors[node] = np.zeros_like(setting.factors[node])
                 self.factors[node][:, 0] = 1
         self.output = self.space.tables.output
+        self._pending: dict[int, list[Served]] = {}
 
     def due(self, closing: int) -> list[tuple[int, int]]:
         """(tensor, memory that serves it) at a closing."""
@@ -52,13 +53,16 @@ class Bounds:
 
     def pending(self, node: int) -> list[Served]:
         """The tensors that some memory down to ``node`` serves further in."""
-        result = []
-        for t in range(self.tensors):
-            source = self.hierarchy.source(node + 1, t)
-            if source is not None:
-                later = (n for n in self.setting.nodes if n > node and t in self.hierarchy.kept[n])
-                result.append(Served(t, source, next(later, self.setting.compute), self.fan_before(source, node)))
-        return result
+        if node not in self._pending:
+            result = []
+            for t in range(self.tensors):
+                source = self.hierarchy.source(node + 1, t)
+                if source is not None:
+                    later = (n for n in self.setting.nodes if n > node and t in self.hierarchy.kept[n])
+                    fan = self.fan_before(source, node)
+                    result.append(Served(t, source, next(later, self.setting.compute), fan))
+            self._pending[node] = result
+        return self._pending[node]
 
     def free(self, node: int) -> tuple[int, ...]:
         """Per class: bit mask of the tensors that may absorb in the loops at or above ``node``."""
@@ -157,21 +161,15 @@ class Bounds:
         if closing == self.setting.compute and node == self.setting.nodes[-1]:
             fits = np.where(self.setting.feasible[node] > 0, 0.0, np.inf)
             return inner[:, :, :1] + fits
-        array, arrays = self.arch.nodes[node], self.arrays_before(closing)
-        assert isinstance(array, Array)
+        arrays = self.arrays_before(closing)
         rows = inner.reshape(-1, self.space.size)
         credit = self.credit(closing, arrays).reshape(-1) if node == arrays[-1] else np.zeros(len(rows))
         per_instance = np.repeat([c.per_instance for c in self.setting.components], len(self.setting.classes))
         # The ports of an array's children share what the split makes: no more than one instance's worth each.
         flat = np.where(per_instance, credit, 0.0)
+        credit = np.where(per_instance, 0.0, credit)
         reduced = split_minimum(
-            rows,
-            self.space.tables,
-            self.setting.feasible[node],
-            self.factors[node],
-            float(array.x * array.y),
-            self.setting.spread,
-            np.where(per_instance, 0.0, credit),
+            rows, self.space.tables, self.setting.feasible[node], self.factors[node], self.setting.spread, credit
         )
         return (reduced - flat[:, None]).reshape(inner.shape)
 
@@ -184,11 +182,7 @@ class Bounds:
                 shape = [n if i == d else 1 for i in range(len(self.space.shape))]
                 reached = reached & (allowed[d, :n] > 0).reshape(shape)
             return values[:, :, :1] + np.where(reached.reshape(-1), 0.0, np.inf)
-        result = np.empty_like(values)
-        for k in range(values.shape[0]):
-            for z in range(values.shape[1]):
-                result[k, z] = lattice_minimum(values[k, z], tables.ndiv, tables.stride, tables.quotient, allowed)
-        return result
+        return lattice_minimum(values.reshape(-1, self.space.size), tables, allowed).reshape(values.shape)
 
     def absorbing(self, node: int, closing: int, served: list[Served]) -> Floats:
         """[component, class, tile]: least cost of a class's tensors, which absorb all they can, and of their fills."""

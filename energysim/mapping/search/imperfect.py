@@ -21,7 +21,7 @@ from energysim.mapping.counts import Convention, Counts
 from energysim.mapping.evaluate import evaluate
 from energysim.mapping.nest import Loop, Mapping
 from energysim.mapping.search.hierarchy import hierarchies
-from energysim.mapping.search.space import divisors
+from energysim.mapping.search.ranks import divisors
 from energysim.mapping.search.walk import Clock
 
 ENUMERATE_UP_TO = 20_000

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from energysim.mapping.search.jit import compiled
 from energysim.mapping.search.records import Floats, Ints
 from energysim.mapping.search.space import Tables
 
 
-def lattice_minimum(values: Floats, shape: Ints, stride: Ints, quotient: Ints, factor_ok: Ints) -> Floats:
-    """For every tile the least value over the tiles reached by allowed factors per dimension."""
+def lattice_minimum(values: Floats, tables: Tables, factor_ok: Ints) -> Floats:
+    """[row, tile]: for every tile the least value over the tiles reached by allowed factors per dimension."""
+    if not factor_ok[:, 1:].any() and factor_ok[:, 0].all():
+        return values  # nothing is split
     result = np.array(values, order="C")
-    _lower(result, shape, stride, quotient, factor_ok)
+    _lower(result, tables.ndiv, tables.stride, tables.quotient, factor_ok)
     return result
 
 
@@ -21,83 +24,81 @@ def _lower(result: Floats, shape: Ints, stride: Ints, quotient: Ints, factor_ok:
     for d in range(len(shape)):
         n, step = shape[d], stride[d]
         block = step * n
-        for base in range(0, len(result), block):
-            for i in range(n - 1, -1, -1):
-                to = base + i * step
-                if not factor_ok[d, 0]:
-                    for low in range(step):
-                        result[to + low] = np.inf
-                for j in range(i):
-                    f = quotient[d, i, j]
-                    if f >= 0 and factor_ok[d, f]:
-                        from_ = base + j * step
+        for row in range(result.shape[0]):
+            for base in range(0, result.shape[1], block):
+                for i in range(n - 1, -1, -1):
+                    to = base + i * step
+                    if not factor_ok[d, 0]:
                         for low in range(step):
-                            result[to + low] = min(result[to + low], result[from_ + low])
+                            result[row, to + low] = np.inf
+                    for j in range(i):
+                        f = quotient[d, i, j]
+                        if f >= 0 and factor_ok[d, f]:
+                            from_ = base + j * step
+                            for low in range(step):
+                                result[row, to + low] = min(result[row, to + low], result[row, from_ + low])
 
 
 def split_minimum(
-    values: Floats, tables: Tables, feasible: Ints, factor_ok: Ints, limit: float, spread: Floats, credit: Floats
+    values: Floats, tables: Tables, feasible: Ints, factor_ok: Ints, spread: Floats, credit: Floats
 ) -> Floats:
     """[row, tile]: the least value over the tiles that the feasible factors of an array reach.
 
-    ``feasible[tile]`` decides; ``factor_ok[dim, digit]`` leaves out early what no feasible tile contains.
-    ``credit[row]`` is taken off per instance that the split makes of a partial sum: ``spread[tile]`` counts the
-    iterations of a tile that add to the same word.
+    ``feasible[tile]`` and ``factor_ok[dim, digit]`` decide. ``credit[row]`` is taken off per instance that the split
+    makes of a partial sum: ``spread[tile]`` counts the iterations of a tile that add to the same word.
     """
-    dims = len(tables.ndiv)
+    factors = np.flatnonzero(feasible)[:, None] // tables.stride % tables.ndiv
+    factors = factors[factor_ok[np.arange(len(tables.ndiv)), factors].all(axis=1)]
     result = np.full(values.shape, np.inf)
-    walk, product = np.zeros((4, dims + 1), dtype=np.int64), np.ones(dims + 1)
-    _split(np.ascontiguousarray(values), tables, feasible, factor_ok, limit, spread, credit, result, walk, product)
+    at = np.zeros(len(tables.ndiv), dtype=np.int64)
+    _split(
+        np.ascontiguousarray(values),
+        tables.ndiv,
+        tables.stride,
+        tables.quotient,
+        factors,
+        (factors > 0).any(axis=0),
+        spread,
+        credit,
+        result,
+        at,
+    )
     return result
 
 
 @compiled
 def _split(
     values: Floats,
-    tables: Tables,
-    feasible: Ints,
-    factor_ok: Ints,
-    limit: float,
+    shape: Ints,
+    stride: Ints,
+    quotient: Ints,
+    factors: Ints,
+    splits: NDArray[np.bool_],
     spread: Floats,
     credit: Floats,
     result: Floats,
-    walk: Ints,
-    product: Floats,
+    at: Ints,
 ) -> None:
-    """``walk`` and ``product``: working space, one column per dimension and one more."""
-    dims = len(tables.ndiv)
-    from_, choice, at, split = walk[0], walk[1], walk[2], walk[3]
+    """``factors``: digits, one row per split; ``splits[dim]``: whether any does; ``at``: working space."""
     for tile in range(values.shape[1]):
-        for d in range(dims):
-            from_[d] = tile // tables.stride[d] % tables.ndiv[d]
-        depth = 0
-        choice[0] = -1
-        while depth >= 0:
-            choice[depth] += 1
-            f = choice[depth]
-            if f > from_[depth]:
-                depth -= 1
+        for d in range(len(shape)):
+            at[d] = tile // stride[d] % shape[d]
+        for s in range(len(factors)):
+            inner = tile
+            for d in range(len(shape)):
+                if splits[d]:
+                    j = quotient[d, at[d], factors[s, d]]
+                    if j < 0:
+                        inner = -1
+                        break
+                    inner += (j - at[d]) * stride[d]
+            if inner < 0:
                 continue
-            j = tables.quotient[depth, from_[depth], f]
-            if j < 0 or not factor_ok[depth, f]:
-                continue
-            product[depth + 1] = product[depth] * tables.div[depth, f]
-            if product[depth + 1] > limit:
-                depth -= 1
-                continue
-            at[depth + 1] = at[depth] + j * tables.stride[depth]
-            split[depth + 1] = split[depth] + f * tables.stride[depth]
-            if depth < dims - 1:
-                depth += 1
-                choice[depth] = -1
-                continue
-            if feasible[split[dims]]:
-                inner = at[dims]
-                made = spread[tile] / spread[inner]
-                for row in range(values.shape[0]):
-                    value = values[row, inner] - credit[row] * made
-                    if value < result[row, tile]:
-                        result[row, tile] = value
+            made = spread[tile] / spread[inner]
+            for row in range(values.shape[0]):
+                value = values[row, inner] - credit[row] * made
+                if value < result[row, tile]:
+                    result[row, tile] = value
 
 
 @compiled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -165,33 +166,9 @@ class _Builder:
         )
 
     def _options(self, position: int) -> tuple[tuple[Order, ...], dict[str, Ints]]:
-        setting, dims = self.setting, len(self.space.dims)
-        node = setting.nodes[position]
-        spec = self.arch.nodes[node]
-        found: list[Order] = []
-        start, number = np.zeros(1 << dims, dtype=np.int64), np.zeros(1 << dims, dtype=np.int64)
-        if isinstance(spec, Memory):
-            rules = self._rules(position, spec)
-            for mask in range(1 << dims):
-                here = orders(rules, mask)
-                start[mask], number[mask] = len(found), len(here)
-                found.extend(here)
-        else:
-            number[:] = 1
-            found.append(Order((0,) * self.tensors, (), -1, ()))
-        repeats = [0, *(int(a.absorbed == b.absorbed) for a, b in pairwise(found))]
-        windows = [[*order.window, -1, -1][:2] for order in found]
-        tables = {
-            "option_start": start,
-            "option_count": number,
-            "absorbed": np.array([order.absorbed for order in found], dtype=np.int64),
-            "window": np.array(windows, dtype=np.int64),
-            "repeats_last": np.array(repeats, dtype=np.int64),
-            "option_class": np.array(
-                [setting.class_of[order.innermost] if order.innermost >= 0 else 0 for order in found], dtype=np.int64
-            ),
-        }
-        return tuple(found), tables
+        spec = self.arch.nodes[self.setting.nodes[position]]
+        rules = self._rules(position, spec) if isinstance(spec, Memory) else None
+        return _options(rules, len(self.space.dims), self.tensors, self.setting.class_of)
 
     def _live(self, position: int) -> Ints:
         """[tensor]: 1 if a memory after the given position stores it."""
@@ -203,6 +180,37 @@ class _Builder:
         fixed = tuple(self.space.index[d] for d in memory.constraints.innermost if d in self.space.index)
         tables = self.space.tables
         return OrderRules(self.space.moves, live, tables.sliding, tuple(int(r) for r in tables.slides), fixed)
+
+
+@lru_cache(maxsize=1 << 10)
+def _options(
+    rules: OrderRules | None, dims: int, tensors: int, class_of: tuple[int, ...]
+) -> tuple[tuple[Order, ...], dict[str, Ints]]:
+    """All orders of a memory for every set of loops, and the fields of its level that say so (arrays, shared by the
+    problems that only differ in sizes; not to be changed). An array (no ``rules``) has one."""
+    found: list[Order] = []
+    start, number = np.zeros(1 << dims, dtype=np.int64), np.zeros(1 << dims, dtype=np.int64)
+    if rules is None:
+        number[:] = 1
+        found.append(Order((0,) * tensors, (), -1, ()))
+    else:
+        for mask in range(1 << dims):
+            here = orders(rules, mask)
+            start[mask], number[mask] = len(found), len(here)
+            found.extend(here)
+    repeats = [0, *(int(a.absorbed == b.absorbed) for a, b in pairwise(found))]
+    windows = [[*order.window, -1, -1][:2] for order in found]
+    tables = {
+        "option_start": start,
+        "option_count": number,
+        "absorbed": np.array([order.absorbed for order in found], dtype=np.int64),
+        "window": np.array(windows, dtype=np.int64),
+        "repeats_last": np.array(repeats, dtype=np.int64),
+        "option_class": np.array(
+            [class_of[order.innermost] if order.innermost >= 0 else 0 for order in found], dtype=np.int64
+        ),
+    }
+    return tuple(found), tables
 
 
 def prepare(setting: Setting, hierarchy: Hierarchy) -> Prepared:

@@ -89,7 +89,7 @@ def _most_split(space: Space, nodes: tuple[int, ...], feasible: dict[int, Ints])
     for node in reversed(nodes):
         if node in feasible:
             sizes = np.where(feasible[node] > 0, space.iterations, 1.0)
-            here = -lattice_minimum(-sizes, tables.ndiv, tables.stride, tables.quotient, free)
+            here = -lattice_minimum(-sizes[None], tables, free)[0]
             most = np.minimum(most * here, space.iterations)
         result.append(most)
     return tuple(reversed(result))

@@ -7,7 +7,6 @@ tile. All tables follow the footprint convention of :mod:`energysim.mapping.foot
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import product
 from math import prod
 from typing import NamedTuple
 
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 from energysim.graph.problem import TensorProblem
 from energysim.mapping.access import TensorPlan, tensor_plan
 from energysim.mapping.counts import Convention
-from energysim.mapping.footprint import Axis, tile_mask, tile_words, total_words
+from energysim.mapping.footprint import total_words
+from energysim.mapping.search.ranks import divisors, overlaps, rank_table
 from energysim.mapping.search.records import PADDED_RANKS
 from energysim.mapping.search.windows import ClippedRank, clipped_rank
 
@@ -67,11 +67,6 @@ class Tables(NamedTuple):
     output_words: float
     sliding: int  # the tensor with sliding ranks, -1 if none
     macs: float
-
-
-def divisors(number: int) -> tuple[int, ...]:
-    """Ascending."""
-    return tuple(d for d in range(1, number + 1) if number % d == 0)
 
 
 class Space:
@@ -134,18 +129,6 @@ class Space:
     def _moving_dims(self, tensor: int, rank: int) -> list[int]:
         return [self.index[d] for d in self.plans[tensor].dims[rank] if d in self.index]
 
-    def _tiles_of(self, tensor: int, rank: int, digits: tuple[int, ...]) -> tuple[int, ...]:
-        """Sizes for every term of the rank from the digits of its looping dimensions."""
-        at = dict(zip(self._moving_dims(tensor, rank), digits, strict=True))
-        dims = self.plans[tensor].dims[rank]
-        return tuple(self.divisors[self.index[d]][at[self.index[d]]] if d in self.index else 1 for d in dims)
-
-    def rank_table(self, tensor: int, rank: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-        """(digits, tile sizes) of every tile of a rank, in table order."""
-        moving = self._moving_dims(tensor, rank)
-        combinations = product(*(range(self.shape[d]) for d in moving))
-        return [(digits, self._tiles_of(tensor, rank, digits)) for digits in combinations]
-
     @cached_property
     def iterations(self) -> Floats:
         """[tile]: iterations inside a tile."""
@@ -157,16 +140,11 @@ class Space:
     @cached_property
     def words(self) -> Floats:
         """[tensor, tile]: words of the largest tile."""
-        return self._product(lambda axis, tiles: tile_words(axis, tiles))
-
-    def _product(self, formula: object) -> Floats:
         result = np.ones((len(self.plans), *self.shape))
         for t, constant in enumerate(self.constant_words):
             result[t] *= constant
         for t, r in self.ranks:
-            axis = self.plans[t].axes[r]
-            values = [formula(axis, tiles) for _, tiles in self.rank_table(t, r)]  # type: ignore[operator]
-            result[t] *= self._spread(np.array(values, dtype=float), self._moving_dims(t, r))
+            result[t] *= self._spread(rank_table(self.plans[t].axes[r]).words, self._moving_dims(t, r))
         return result.reshape(len(self.plans), self.size)
 
     def _spread(self, values: Floats, dims: list[int]) -> Floats:
@@ -186,28 +164,6 @@ class Space:
     @cached_property
     def tables(self) -> Tables:
         return _build_tables(self)
-
-
-def _distinct(axis: Axis) -> int:
-    """Different words of a rank that any iteration uses (without the holes that boxes fill)."""
-    mask = tile_mask(axis.coefficients, axis.bounds, False)
-    if axis.extent is None:
-        return mask.bit_count()
-    mask = mask >> -axis.offset if axis.offset < 0 else mask << axis.offset
-    return (mask & ((1 << axis.extent) - 1)).bit_count()
-
-
-def _least_below(table: Floats, shape: list[int], dims: list[int], divisors_of: tuple[tuple[int, ...], ...]) -> Floats:
-    """Minimum of a rank's table over all tiles that divide a tile."""
-    result = table.reshape(shape).copy()
-    for axis, d in enumerate(dims):
-        divs = divisors_of[d]
-        moved = np.moveaxis(result, axis, 0)
-        for i in range(len(divs)):
-            for j in range(i):
-                if divs[i] % divs[j] == 0:
-                    moved[i] = np.minimum(moved[i], moved[j])
-    return result.reshape(-1)
 
 
 def _build_tables(space: Space) -> Tables:
@@ -237,45 +193,41 @@ def _build_tables(space: Space) -> Tables:
     padded_slot = np.full(count, -1, dtype=np.int64)
     saved_width, saved_reach = np.ones(count, dtype=np.int64), np.ones(count, dtype=np.int64)
     slides, saved_term = np.full(dims, -1, dtype=np.int64), np.zeros(dims, dtype=np.int64)
-    totals: list[float] = []
-    words: list[float] = []
-    overlap: list[float] = []
+    totals: list[Floats] = []
+    words: list[Floats] = []
+    overlap: list[Floats] = []
     clips: list[ClippedRank] = []
     least, exact = np.ones((tensors, *space.shape)), np.ones((tensors, *space.shape))
     window_share = np.ones((tensors, *space.shape))
     sliding = _sliding_tensor(space)
     for k, (t, r) in enumerate(ranks):
         axis, moving = space.plans[t].axes[r], space._moving_dims(t, r)
-        table = space.rank_table(t, r)
-        rank_offset[k], clipped[k] = len(totals), axis.extent is not None
-        entries[k], terms[k] = len(table), len(moving)
+        table = rank_table(axis)
+        rank_offset[k], clipped[k] = sum(map(len, totals)), axis.extent is not None
+        entries[k], terms[k] = len(table.totals), len(moving)
         step = 1
         for d in reversed(moving):
             rank_stride[k, d] = step
             step *= space.shape[d]
             name = space.dims[d]
             coefficient[k, d] = axis.coefficients[space.plans[t].dims[r].index(name)]
-        sums = np.array([total_words(axis, tiles) for _, tiles in table], dtype=float)
-        totals.extend(sums)
-        words.extend(float(tile_words(axis, tiles)) for _, tiles in table)
-        low = _least_below(sums, [space.shape[d] for d in moving], moving, space.divisors)
-        least[t] *= space._spread(low, moving)
-        exact[t] *= space._spread(sums, moving)
+        totals.append(table.totals)
+        words.append(table.words)
+        least[t] *= space._spread(table.least, moving)
+        exact[t] *= space._spread(table.totals, moving)
         if len(moving) < 2:
             continue
-        share = np.minimum(1.0, _distinct(axis) / np.maximum(low, 1.0))
+        share = np.minimum(1.0, table.distinct / np.maximum(table.least, 1.0))
         window_share[t] = np.minimum(window_share[t], space._spread(share, moving))
         if t != sliding:
             continue
-        shifts = sum(c * (n - 1) for c, n in zip(axis.coefficients, axis.bounds, strict=True)) + 2
-        overlap_offset[k], overlap_shifts[k] = len(overlap), shifts
-        for _, tiles in table:
-            mask = tile_mask(axis.coefficients, tiles, axis.boxes)
-            overlap.extend(float((mask & (mask >> shift)).bit_count()) for shift in range(shifts))
+        overlap_offset[k] = sum(map(len, overlap))
+        overlap_shifts[k], shared = overlaps(axis)
+        overlap.append(shared)
         for term, d in enumerate(moving):
             slides[d], saved_term[d] = k, term
         if axis.extent is not None:
-            clip = clipped_rank(axis, space.plans[t].dims[r], space, moving, table)
+            clip = clipped_rank(axis)
             saved_offset[k] = sum(len(c.saved) for c in clips)
             more_offset[k] = sum(len(c.more) for c in clips)
             shared_offset[k] = sum(len(c.shared) for c in clips)
@@ -291,7 +243,7 @@ def _build_tables(space: Space) -> Tables:
     repeats = np.stack([space.repeats(t) for t in range(tensors)])
     floor = floor_all * repeats
     output = next(i for i, tensor in enumerate(space.problem.tensors) if tensor.is_output)
-    whole = prod(_distinct(axis) for axis in space.plans[output].axes)
+    whole = prod(rank_table(axis).distinct for axis in space.plans[output].axes)
     return Tables(
         ndiv=np.array(space.shape, dtype=np.int64),
         div=div,
@@ -302,14 +254,14 @@ def _build_tables(space: Space) -> Tables:
         rank_start=rank_start,
         rank_stride=rank_stride,
         rank_offset=rank_offset,
-        totals=np.array(totals or [1.0]),
-        words=np.array(words or [1.0]),
+        totals=_joined(totals),
+        words=_joined(words),
         clipped=clipped,
         slides=slides,
         coefficient=coefficient,
         overlap_offset=overlap_offset,
         overlap_shifts=overlap_shifts,
-        overlap=np.array(overlap or [0.0]),
+        overlap=_joined(overlap),
         entries=entries,
         terms=terms,
         saved_offset=saved_offset,

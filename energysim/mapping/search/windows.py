@@ -8,23 +8,19 @@ dimension, SAME: over the same one, with other loops in between).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from energysim.mapping.footprint import Axis, tile_mask
-
-if TYPE_CHECKING:
-    from energysim.mapping.search.space import Space
+from energysim.mapping.search.ranks import divisors, tile_sizes
+from energysim.mapping.search.records import Floats, Ints
 
 STILL, SHIFTED, SAME = 0, 1, 2
 KINDS = 3
-
-RankTable = list[tuple[tuple[int, ...], tuple[int, ...]]]
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 class ClippedRank(NamedTuple):
@@ -67,24 +63,27 @@ def existing(bases: Ints, mask: int, extent: int) -> Ints:
     return counts
 
 
-def clipped_rank(axis: Axis, dims: tuple[str, ...], space: Space, moving: list[int], table: RankTable) -> ClippedRank:
-    """All tables of one clipped rank that several looping dimensions move."""
-    width, reach = max(space.shape[d] for d in moving), max(space.bounds[d] for d in moving)
-    saved = np.zeros((len(table), len(moving), width, width))
-    more = np.zeros((len(table), len(moving), width, width, KINDS, reach + 1))
+@lru_cache(maxsize=4)
+def clipped_rank(axis: Axis) -> ClippedRank:
+    """All tables of one clipped rank that several looping terms move. Rows and columns are often alike, so the last
+    few are remembered; they are large."""
+    table, places = tile_sizes(axis), [place for place, bound in enumerate(axis.bounds) if bound > 1]
+    width, reach = max(len(divisors(bound)) for bound in axis.bounds), max(axis.bounds)
+    saved = np.zeros((len(table), len(places), width, width))
+    more = np.zeros((len(table), len(places), width, width, KINDS, reach + 1))
     shared = np.ones((len(table), len(table), len(table)))
     coincides = False
-    places = [dims.index(space.dims[d]) for d in moving]
-    for entry, (_, sizes) in enumerate(table):
+    for entry, sizes in enumerate(table):
         tiles = _Tiles(axis, sizes)
         identity = _identity(tiles)
         words = existing(tiles.bases, tiles.mask, axis.extent or 0)
         places_of = {(int(i), int(b)) for i, b, w in zip(identity, tiles.bases, words, strict=True) if w}
         coincides = coincides or len(places_of) > len({i for i, _ in places_of})
         kept: dict[int, Ints] = {}
-        for term, (d, place) in enumerate(zip(moving, places, strict=True)):
-            for (s, stride), (b, bound) in product(enumerate(space.divisors[d]), enumerate(space.divisors[d])):
-                if bound == 1 or stride % sizes[place] or space.bounds[d] % (stride * bound):
+        for term, place in enumerate(places):
+            factors = divisors(axis.bounds[place])
+            for (s, stride), (b, bound) in product(enumerate(factors), enumerate(factors)):
+                if bound == 1 or stride % sizes[place] or axis.bounds[place] % (stride * bound):
                     continue
                 step = axis.coefficients[place] * stride
                 if step not in kept:
@@ -92,7 +91,7 @@ def clipped_rank(axis: Axis, dims: tuple[str, ...], space: Space, moving: list[i
                 turn = tiles.iterations[place] // stride % bound
                 saved[entry, term, s, b] = kept[step][turn > 0].sum()
                 _second_loops(more[entry, term, s, b], tiles, place, places, step, bound, turn == 0, kept[step])
-        for (under, (_, outer)), (split, (_, parts)) in product(enumerate(table), enumerate(table)):
+        for (under, outer), (split, parts) in product(enumerate(table), enumerate(table)):
             shared[entry, under, split] = _share(tiles, identity, words, outer, parts)
     return ClippedRank(
         saved.reshape(-1), more.reshape(-1), shared.reshape(-1), shared.min(axis=0).reshape(-1), width, reach, coincides
