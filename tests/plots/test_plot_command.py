@@ -45,11 +45,12 @@ def test_the_list_names_every_plot() -> None:
     assert [line.split()[0] for line in shown] == list(PLOTS)
 
 
-def test_one_figure_in_several_formats(files: Path, tmp_path: Path) -> None:
+def test_one_figure_in_several_formats(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/bin/energysim", "plot", "traffic", "result.json"])
     done = _run("traffic", files / "result.json", "-o", tmp_path / "t.png", "-o", tmp_path / "t.svg")
     assert done.exit_code == 0, done.output
     with Image.open(tmp_path / "t.png") as image:
-        assert image.info["Description"].startswith("energysim ")
+        assert image.info["Description"] == "energysim plot traffic result.json"
     assert "<svg" in (tmp_path / "t.svg").read_text()
 
 
