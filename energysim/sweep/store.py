@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -79,7 +79,7 @@ class Store:
                 path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
             try:
-                _prepare(path, connection, create)
+                _patiently(lambda: _prepare(path, connection, create), connection)
             except BaseException:
                 connection.close()
                 raise
@@ -192,10 +192,27 @@ def flat(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**cells, **{f"arch.{path}": value for path, value in row["overrides"].items()}}
 
 
+def _patiently(action: Callable[[], None], connection: sqlite3.Connection) -> None:
+    """Do it again while another process changes the journal's mode: SQLite waits for a lock, but not for that one."""
+    end = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            return action()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        time.sleep(0.01)
+
+
 def _prepare(path: Path, connection: sqlite3.Connection, create: bool) -> None:
+    # One transaction, so that the three answers are of one moment: another process may be making the store right now.
+    connection.execute("BEGIN")
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    connection.execute("COMMIT")
     if application != _APPLICATION and not (create and empty):
         raise StoreError(
             f"{str(path)!r} is no store of sweep results", hint="another name, or a file that a sweep made"

@@ -112,16 +112,26 @@ def test_several_writers_at_once(tmp_path: Path, task: Task) -> None:
         "from energysim.sweep.store import Store\n"
         "from energysim.sweep.evaluation import Outcome, FAILED\n"
         "from energysim.sweep.point import Point\n"
-        "children = [child for _ in range(3) if (child := os.fork())]\n"
-        "if len(children) == 3:\n"
-        "    sys.exit(any(os.waitpid(child, 0)[1] for child in children))\n"
-        "with Store.open(sys.argv[1], create=True) as store:\n"
-        "    for number in range(200):\n"
-        "        store.put(Outcome(str(number), Point('w', 'a'), FAILED, 'x' * 2000))\n"
+        "for number in range(15):\n"
+        "    wait, start = os.pipe()\n"
+        "    children = [child for _ in range(3) if (child := os.fork())]\n"
+        "    if len(children) < 3:\n"
+        "        os.close(start)\n"
+        "        os.read(wait, 1)\n"
+        "        with Store.open(f'{sys.argv[1]}/{number}.db', create=True) as store:\n"
+        "            for row in range(20):\n"
+        "                store.put(Outcome(str(row), Point('w', 'a'), FAILED, 'x' * 2000))\n"
+        "        os._exit(0)\n"
+        "    os.close(start)\n"
+        "    if any([os.waitpid(child, 0)[1] for child in children]):\n"
+        "        sys.exit(f'round {number}')\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "r.db")], check=True)
-    with Store.open(tmp_path / "r.db") as store:
-        assert len(store) == 200
-    with sqlite3.connect(tmp_path / "r.db") as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    connection.close()
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    stores = sorted(tmp_path.glob("*.db"))
+    assert len(stores) == 15
+    for path in stores:
+        with Store.open(path) as store:
+            assert len(store) == 20
+        with sqlite3.connect(path) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        connection.close()
