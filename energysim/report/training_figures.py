@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from energysim.report.plots.style import DASHES, HATCHES, MARKERS, new_figure
+from energysim.report.plots.style import DASHES, HATCHES, MARKERS, legend, new_figure, shades
+from energysim.report.plots.svg import hover
 from energysim.train.evaluate import Predictions
 from energysim.train.hooks import EpochRecord
 from energysim.train.summary import ModelSummary
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from energysim.train.explain import RocCurve
 
 _NUMBERED_CLASSES = 20
+_SPOTS = 20  # marked epochs of a curve
 
 
 @dataclass(frozen=True)
@@ -33,24 +35,24 @@ class Curves:
 def training_curves(curves: Sequence[Curves]) -> Figure:
     """Training and validation accuracy over epochs: mean over the seeds, shaded from the lowest to the highest."""
     figure, (left, right) = new_figure(10, 4, 2)
-    for index, item in enumerate(curves):
-        _band(left, item, index, lambda record: 100 * record.accuracy)
-        _band(right, item, index, lambda record: 100 * record.validation_accuracy)
+    _bands(left, curves, lambda record: 100 * record.accuracy, "%")
+    _bands(right, curves, lambda record: 100 * record.validation_accuracy, "%")
     for axes, title in ((left, "training (augmented)"), (right, "validation")):
-        axes.set(title=title, xlabel="epoch", ylabel="top-1 accuracy (%)")
-        axes.legend(fontsize=7)
+        axes.set_title(title, fontsize=10)
+        axes.set(xlabel="epoch", ylabel="top-1 accuracy (%)")
+    legend(right)
     return figure
 
 
 def loss_curves(curves: Sequence[Curves]) -> Figure:
     """Loss over epochs, logarithmic."""
     figure, (left, right) = new_figure(10, 4, 2)
-    for index, item in enumerate(curves):
-        _band(left, item, index, lambda record: record.loss)
-        _band(right, item, index, lambda record: record.validation_loss)
+    _bands(left, curves, lambda record: record.loss, "nats")
+    _bands(right, curves, lambda record: record.validation_loss, "nats")
     for axes, title in ((left, "training (as minimized)"), (right, "validation cross-entropy")):
-        axes.set(title=title, xlabel="epoch", ylabel="loss (nats)", yscale="log")
-        axes.legend(fontsize=7)
+        axes.set_title(title, fontsize=10)
+        axes.set(xlabel="epoch", ylabel="loss (nats)", yscale="log")
+    legend(right)
     return figure
 
 
@@ -63,8 +65,8 @@ def logged_values(curves: Sequence[Curves]) -> dict[str, Figure]:
     for name in names:
         figure, (left, right) = new_figure(10, 4, 2)
         having = [item for item in curves if all(name in record.extra for run in item.histories for record in run)]
+        _bands(left, having, _logged(name), "")
         for index, item in enumerate(having):
-            _band(left, item, index, _logged(name))
             for history in item.histories[:1]:
                 values = [record.extra[name] for record in history]
                 accuracies = [100 * record.validation_accuracy for record in history]
@@ -180,7 +182,8 @@ def accuracy_against(
     for index, (summary, cost, accuracy) in enumerate(zip(summaries, costs, accuracies, strict=True)):
         spread = 100 * (summary.top1.std or 0)
         marker = MARKERS[index % len(MARKERS)]
-        axes.errorbar(cost, accuracy, yerr=spread, marker=marker, capsize=2, linestyle="", label=summary.name)
+        drawn = axes.errorbar(cost, accuracy, yerr=spread, marker=marker, capsize=2, linestyle="", label=summary.name)
+        hover(drawn[0], f"{summary.name}: {accuracy:.4g} % at {cost:.4g}, {label}")
     best = -np.inf
     front = []
     for cost, accuracy in sorted(zip(costs, accuracies, strict=True), key=lambda point: (point[0], -point[1])):
@@ -230,14 +233,23 @@ def _logged(name: str) -> Callable[[EpochRecord], float]:
     return lambda record: record.extra[name]
 
 
-def _band(axes: Axes, item: Curves, index: int, of: Callable[[EpochRecord], float]) -> None:
-    length = max(len(history) for history in item.histories)
-    values = np.full((len(item.histories), length), np.nan)
-    for row, history in enumerate(item.histories):
-        values[row, : len(history)] = [of(record) for record in history]
-    epochs = np.arange(1, length + 1)
-    mean = np.nanmean(values, axis=0)
-    (line,) = axes.plot(epochs, mean, linestyle=DASHES[index % len(DASHES)], label=item.label, lw=1.2)
-    if len(values) > 1:
-        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-        axes.fill_between(epochs, low, high, color=line.get_color(), alpha=0.15, lw=0)
+def _bands(axes: Axes, curves: Sequence[Curves], of: Callable[[EpochRecord], float], unit: str) -> None:
+    """A line per model, its mean over the seeds, shaded from the lowest to the highest."""
+    for index, (item, colour) in enumerate(zip(curves, shades(len(curves)), strict=True)):
+        length = max(len(history) for history in item.histories)
+        values = np.full((len(item.histories), length), np.nan)
+        for row, history in enumerate(item.histories):
+            values[row, : len(history)] = [of(record) for record in history]
+        epochs = np.arange(1, length + 1)
+        mean, low, high = (reduced(values, axis=0) for reduced in (np.nanmean, np.nanmin, np.nanmax))
+        spots = np.unique(np.linspace(0, length - 1, min(length, _SPOTS)).astype(int))
+        marker = MARKERS[index % len(MARKERS)]
+        look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4}
+        dash = DASHES[index % len(DASHES)]
+        axes.plot(epochs, mean, linestyle=dash, label=item.label, lw=1.2, markevery=list(spots), **look)
+        if len(values) > 1:
+            axes.fill_between(epochs, low, high, color=colour, alpha=0.15, lw=0)
+        for at in spots:
+            (spot,) = axes.plot(epochs[at], mean[at], **look)
+            spread = f" ({low[at]:.4g} .. {high[at]:.4g} over the seeds)" if len(values) > 1 else ""
+            hover(spot, f"{item.label}, epoch {epochs[at]}: {mean[at]:.4g} {unit}".rstrip() + spread)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import torch
 from torch import nn
 
 import energysim
-from energysim.report.page import Sources, report_page
+from energysim.report.page import Sources, read_sources, report_page
 from energysim.simulation import stored_result
+from energysim.train.evaluate import Metrics
+from energysim.train.hooks import EpochRecord
+from energysim.train.result import RunResult
 
 HOSTILE = """<script>document.title='owned'</script>"'&"""
 
@@ -50,11 +54,31 @@ def hostile(data: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def texts(data: dict[str, Any], hostile: dict[str, Any]) -> dict[str, str]:
-    """The page of each, with all its plots."""
+def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished runs of the network, two seeds, and of another one, whose validation accuracies are 0.5, 0.6, ..."""
+    directory = tmp_path_factory.mktemp("runs")
+    for name, seeds in (("Residual", 2), ("other", 1)):
+        for seed in range(seeds):
+            history = tuple(
+                EpochRecord(epoch, "all", 0.1, 1.0 / epoch, 0.7, 1.0 / epoch, 0.4 + 0.1 * epoch, 1.0, {})
+                for epoch in range(1, 4)
+            )
+            metrics = Metrics(100, 0.5, 0.7, 0.9, (0.7,), ((100,),), 0.01)
+            run = directory / name / f"seed{seed}"
+            about = {"name": name, "data": "digits"}
+            run.mkdir(parents=True)
+            result = RunResult(str(run), seed, history, 3, 0.7, metrics, 10, 1.0, False, "cpu", about)
+            (run / "result.json").write_text(result.to_json())
+    return directory
+
+
+@pytest.fixture(scope="session")
+def texts(data: dict[str, Any], hostile: dict[str, Any], run_directory: Path) -> dict[str, str]:
+    """The page of each, with all its plots; the first with training runs."""
+    plain, other = ((stored_result(found, "result.json"),) for found in (data, hostile))
     return {
-        name: report_page(Sources((stored_result(plain, "result.json"),)))
-        for name, plain in (("plain", data), ("hostile", hostile))
+        "plain": report_page(replace(read_sources([run_directory]), results=plain)),
+        "hostile": report_page(Sources(other)),
     }
 
 

@@ -16,6 +16,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from energysim.report.plots import PLOTS
+
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (_CHROMIUM and _DRIVER), reason="needs chromium and chromedriver")
 _FLAGS = (
@@ -136,7 +138,7 @@ def test_a_layer_opens_its_panel_with_its_loop_nest(page: webdriver.Chrome, way:
     if way == "table":
         _click(page, _one(page, f'{_LAYERS} button[data-layer="wide"]'))
     elif way == "plot":
-        _click(page, _one(page, 'figure [data-layer="wide"]'))
+        _click(page, _one(page, 'figure:not([hidden]) [data-layer="wide"]'))
     else:
         node = _one(page, '.graph [data-layer="wide"]')
         if way == "graph":
@@ -199,9 +201,37 @@ def test_choosing_a_variant_changes_tables_and_graph_and_keeps_the_order(
     assert len(seen) > 1
 
 
+def test_the_plots_show_the_chosen_variant_and_walk_to_its_layers(page: webdriver.Chrome, data: dict[str, Any]) -> None:
+    names = [variant["variant"] for variant in data["variants"]]
+    plots = [name for name, plot in PLOTS.items() if "variant" in plot.options]
+    assert len(plots) == 5 and len(_all(page, "[data-result] figure[data-variant] svg")) == len(plots) * len(names)
+    seen = set()
+    for stored in data["variants"]:
+        name = stored["variant"]
+        _click(page, _one(page, f'[data-variants] input[value="{name}"] + span'))
+        shown = [plot for plot in _all(page, "[data-result] figure[data-variant]") if plot.is_displayed()]
+        assert {plot.get_attribute("data-variant") for plot in shown} == {name} and len(shown) == len(plots)
+        assert _one(page, "#result-1-plots").text == f"Plots of {name}"
+        datum = _one(page, 'figure:not([hidden]) [data-layer="wide"]')
+        seen.add(datum.get_attribute("data-tip"))
+        _click(page, datum)
+        assert _one(page, "#panel-body p").text.endswith(name)
+        page.switch_to.active_element.send_keys(Keys.ESCAPE)
+        assert sum(plot.is_displayed() for plot in _all(page, "[data-result] figure")) == len(plots) + 1
+    assert len(seen) == len(names)
+
+
+def test_training_curves_stand_below_the_accuracies_and_tell_their_values(page: webdriver.Chrome) -> None:
+    assert _column(page, 'table[data-table="training"]', 0) == ["Residual", "other"]
+    tips = [datum.get_attribute("data-tip") for datum in _all(page, "#training + .plots [data-tip]")]
+    for epoch, accuracy in ((1, 50), (2, 60), (3, 70)):
+        assert f"Residual, epoch {epoch}: {accuracy} % ({accuracy} .. {accuracy} over the seeds)" in tips
+        assert f"other, epoch {epoch}: {accuracy} %" in tips
+
+
 def test_pointing_at_a_datum_shows_its_value(page: webdriver.Chrome) -> None:
     tip = _one(page, "#tip")
-    datum = _one(page, 'figure [data-layer="wide"]')
+    datum = _one(page, 'figure:not([hidden]) [data-layer="wide"]')
     page.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", datum)
     webdriver.ActionChains(page).move_to_element(datum).perform()
     assert tip.is_displayed() and tip.text == datum.get_attribute("data-tip") and tip.text.startswith("wide: ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -163,8 +164,9 @@ def test_nothing_outside_the_page_is_referred_to(text: str) -> None:
     assert len(policies) == 1 and policies[0] is not None and policies[0].startswith("default-src 'none'")
 
 
-def test_the_same_result_gives_the_same_bytes(text: str, data: dict[str, Any]) -> None:
-    assert _page(json.loads(json.dumps(data))) == text
+def test_the_same_sources_give_the_same_bytes(text: str, data: dict[str, Any], run_directory: Path) -> None:
+    result = stored_result(json.loads(json.dumps(data)), "result.json")
+    assert report_page(replace(read_sources([run_directory]), results=(result,))) == text
 
 
 def test_headings_descend_step_by_step(text: str) -> None:
@@ -198,15 +200,31 @@ def test_the_page_of_a_small_network_is_small(text: str) -> None:
 
 
 @pytest.mark.usefixtures("no_plots")
-def test_report_writes_one_page_of_several_results(result_file: Path, tmp_path: Path) -> None:
+def test_report_writes_one_page_of_several_results(result_file: Path, run_directory: Path, tmp_path: Path) -> None:
     target = tmp_path / "report.html"
-    found = CliRunner().invoke(
-        cli, ["report", str(result_file), str(result_file), "-o", str(target)], catch_exceptions=False
-    )
+    named = [str(result_file), str(result_file), "--runs", str(run_directory)]
+    found = CliRunner().invoke(cli, ["report", *named, "-o", str(target)], catch_exceptions=False)
     assert found.exit_code == 0
     page = _Page(target.read_text())
     assert [a["id"] for tag, a in page.tags if tag == "section"] == ["result-1", "result-2"]
-    assert "All results, each with its best variant" in page.texts
+    assert "All results, each with its best variant" in page.texts and "Accuracy beside energy" in page.texts
+    refused = CliRunner().invoke(cli, ["report"])
+    assert refused.exit_code == 2 and "nothing to show" in refused.output
+
+
+def test_runs_are_read_once_per_model_and_drawn_per_data_set(run_directory: Path, tmp_path: Path) -> None:
+    """However they are named: the directory of all, of one model, of one seed."""
+    whole = read_sources([run_directory])
+    assert [[group.label for group in groups] for groups in whole.runs] == [["Residual", "other"]]
+    assert [model.top1.n for model in whole.models] == [2, 1]
+    parts = [run_directory / "Residual" / "seed0", run_directory / "Residual", run_directory / "other" / "seed0"]
+    assert read_sources(parts) == whole
+    other = tmp_path / "else" / "seed0"
+    other.mkdir(parents=True)
+    text = (run_directory / "other" / "seed0" / "result.json").read_text()
+    (other / "result.json").write_text(text.replace('"digits"', '"cifar10"'))
+    both = read_sources([run_directory, tmp_path])
+    assert [len(groups) for groups in both.runs] == [2, 1] and [m.data for m in both.models][2:] == ["cifar10"]
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def training_table(models: Sequence[ModelSummary], results: Sequence[StoredResul
         for cost in _costs(model, results)
     ]
     note = (
-        "energy, latency and traffic: one inference by the results below, or batch 1, layerwise, by the run's summary"
+        "energy, latency and traffic: one inference by the page's results, or batch 1, layerwise, by the run's summary"
     )
     return Table("training", "Accuracy beside energy", columns, tuple(rows), notes=(note,))
 

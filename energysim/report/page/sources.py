@@ -16,6 +16,7 @@ from energysim.simulation.stored import StoredResult, stored_result
 if TYPE_CHECKING:
     import pandas as pd
 
+    from energysim.train.runs import Group
     from energysim.train.summary import ModelSummary
 
 _HINT = "what `energysim simulate --json` wrote is right, or training runs, a sweep's store, a reproduction ledger"
@@ -34,12 +35,14 @@ class SweepPoints:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a page shows, in the order in which it was named."""
+    """What a page shows, in the order in which it was named. ``models``: summaries that were stored as such, then those
+    of ``runs``, which are grouped by data set."""
 
     results: tuple[StoredResult, ...] = ()
     models: tuple[ModelSummary, ...] = ()
     sweeps: tuple[SweepPoints, ...] = ()
     ledgers: tuple[Ledger, ...] = ()
+    runs: tuple[tuple[Group, ...], ...] = ()
 
 
 def read_sources(paths: Sequence[str | Path]) -> Sources:
@@ -48,9 +51,10 @@ def read_sources(paths: Sequence[str | Path]) -> Sources:
     models: list[ModelSummary] = []
     sweeps: list[SweepPoints] = []
     ledgers: list[Ledger] = []
+    runs: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir() or path.suffix == ".pt":
-            models += _runs(path)
+            runs.append(path)
             continue
         if _is_store(path):
             sweeps.append(_points(path))
@@ -59,14 +63,15 @@ def read_sources(paths: Sequence[str | Path]) -> Sources:
         if isinstance(data, dict) and data.get("kind") == LEDGER:
             ledgers.append(Ledger.from_dict(data))
         elif isinstance(data, dict) and data.get("kind") == _RUN:
-            models += _runs(path.parent)
+            runs.append(path.parent)
         elif isinstance(data, dict) and "models" in data:
             models += _summaries(data["models"], path)
         elif isinstance(data, dict) and "variants" in data:
             results.append(stored_result(data, str(path)))
         else:
             raise SpecError("this holds nothing that a report shows", where=Location(str(path)), hint=_HINT)
-    return Sources(tuple(results), tuple(models), tuple(sweeps), tuple(ledgers))
+    groups, trained = _trained(runs)
+    return Sources(tuple(results), (*models, *trained), tuple(sweeps), tuple(ledgers), _by_data(groups))
 
 
 def _is_store(path: Path) -> bool:
@@ -97,10 +102,22 @@ def _json(path: Path) -> Any:
         raise SpecError(f"this is no JSON: {error.msg}", where=where, hint=_HINT) from None
 
 
-def _runs(path: Path) -> list[ModelSummary]:
-    from energysim.train.runs import find_groups, summarize_group
+def _trained(paths: Sequence[Path]) -> tuple[tuple[Group, ...], tuple[ModelSummary, ...]]:
+    """The finished runs below the paths, and a summary of each group of them."""
+    if not paths:
+        return (), ()
+    from energysim.train.runs import all_groups, summarize_group
 
-    return [summarize_group(group, None, timed=False) for group in find_groups([path])]
+    groups = all_groups(paths)
+    return groups, tuple(summarize_group(group, None, timed=False) for group in groups)
+
+
+def _by_data(groups: Sequence[Group]) -> tuple[tuple[Group, ...], ...]:
+    """Runs that one figure can show."""
+    found: dict[str, list[Group]] = {}
+    for group in groups:
+        found.setdefault(str(group.results[0].about.get("data")), []).append(group)
+    return tuple(map(tuple, found.values()))
 
 
 def _summaries(models: Any, path: Path) -> list[ModelSummary]:

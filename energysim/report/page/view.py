@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 from markupsafe import Markup
 
 from energysim.report.page.beside import differences_table, ledger_table, results_table, training_table
 from energysim.report.page.breakdown import Extra, variant_tables
-from energysim.report.page.figures import Figure, result_figures, sweep_figures
+from energysim.report.page.figures import Figure, result_figures, sweep_figures, training_figures
 from energysim.report.page.graph_svg import graph_svg
 from energysim.report.page.headline import Card, best_variant, cards, findings, subtitle, variant_table
 from energysim.report.page.points import points_table
@@ -49,11 +50,19 @@ class SweepView:
 
 
 @dataclass(frozen=True)
+class TrainingView:
+    """Trained models: what they reach, and how they got there."""
+
+    table: Table
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
 class PageView:
     title: str
     results: tuple[ResultView, ...]
     beside: tuple[Table, ...]
-    training: Table | None
+    training: TrainingView | None
     sweeps: tuple[SweepView, ...]
     ledgers: tuple[Table, ...]
 
@@ -65,7 +74,7 @@ def page_view(sources: Sources) -> PageView:
         title=_title(sources),
         results=tuple(map(_result_view, sources.results, anchors)),
         beside=(results_table(sources.results, anchors), differences_table(sources.results)) if many else (),
-        training=training_table(sources.models, sources.results) if sources.models else None,
+        training=_training_view(sources) if sources.models else None,
         sweeps=tuple(_sweep_view(sweep, f"sweep-{number}") for number, sweep in enumerate(sources.sweeps, 1)),
         ledgers=tuple(map(ledger_table, sources.ledgers)),
     )
@@ -73,6 +82,11 @@ def page_view(sources: Sources) -> PageView:
 
 def _sweep_view(sweep: SweepPoints, anchor: str) -> SweepView:
     return SweepView(anchor, points_table(sweep, anchor), sweep_figures(sweep, anchor))
+
+
+def _training_view(sources: Sources) -> TrainingView:
+    figures = (training_figures(groups, f"training-{number}") for number, groups in enumerate(sources.runs, 1))
+    return TrainingView(training_table(sources.models, sources.results), tuple(chain.from_iterable(figures)))
 
 
 def _title(sources: Sources) -> str:
@@ -104,7 +118,7 @@ def _result_view(result: StoredResult, anchor: str) -> ResultView:
         variant_table=variant_table(result),
         tables=variant_tables(best, Extra.of(result)),
         graph=Markup(graph_svg(result.graph)),  # escaped there
-        figures=result_figures(result, best.variant, anchor),
+        figures=result_figures(result, anchor),
         layers=len(best.layers),
         behind=behind(result, best.variant),
         notes=result.notes,

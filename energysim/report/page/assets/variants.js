@@ -1,4 +1,4 @@
-// Tables, graph and panel show the variant that the reader chose.
+// Tables, graph, plots and panel show the variant that the reader chose.
 function showVariant(result) {
   const variant = shownVariant(result);
   const section = document.getElementById(result);
@@ -6,6 +6,10 @@ function showVariant(result) {
     fillTable(section.querySelector(`table[data-table="${name}"]`), content);
   }
   decorateGraph(section.querySelector(".graph"), variant);
+  for (const plot of section.querySelectorAll("figure[data-variant]")) {
+    plot.hidden = plot.dataset.variant !== variant.name;
+  }
+  for (const shown of section.querySelectorAll("[data-shown]")) shown.textContent = variant.name;
   if (opened?.result === result) renderPanel();
   markChosen();
 }
