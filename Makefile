@@ -5,13 +5,17 @@ BIN := $(VENV)/bin
 ARCH ?= jetson_nano
 WORKLOAD ?= lightweight_cnn
 
-.PHONY: demo test lint docs check-python wheel bench clean
+.PHONY: demo test test-all lint docs check-python wheel bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/energysim simulate $(WORKLOAD) --arch $(ARCH)
 
 test: $(VENV)/.installed-dev lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -q
+
+# What `test` leaves out too: the larger sisters of networks whose family it covers.
+test-all: $(VENV)/.installed-dev lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -q -m "slow or not slow"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
