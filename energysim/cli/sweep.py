@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 @click.option("--out", "-o", metavar="FILE.db", help="The store of results.  [default: EXPERIMENT.db]")
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Worker processes.  [default: one per core]")
 @click.option("--dask", metavar="tcp://HOST:PORT", help="Compute on the workers of this Dask scheduler.")
+@click.option(
+    "--points", type=click.IntRange(min=1), metavar="N", help="Only so many, drawn at random (of a search: trials)."
+)
 @click.option("--retry", is_flag=True, help="Compute the points again that failed before.")
 @click.option("--runs", multiple=True, metavar="DIR", help="Training runs: their accuracy goes with their networks.")
 @click.option("--export", "export_file", metavar="FILE.parquet|.csv", help="Write the sweep's points as a table.")
@@ -26,6 +29,7 @@ def sweep(
     out: str | None,
     jobs: int | None,
     dask: str | None,
+    points: int | None,
     retry: bool,
     runs: tuple[str, ...],
     export_file: str | None,
@@ -39,6 +43,7 @@ def sweep(
 
     \b
     energysim sweep sweep_quick
+    energysim sweep my_space.yaml --points 50 --out results.db
     energysim sweep my_space.yaml --jobs 8 --out results.db --export results.parquet
     energysim sweep my_space.yaml --out results.db --dask tcp://10.0.0.1:8786
     """
@@ -51,7 +56,7 @@ def sweep(
     from energysim.cli.output import progress_bar
     from energysim.sweep import load_experiment, run_sweep
 
-    loaded = load_experiment(experiment)
+    loaded = load_experiment(experiment) if points is None else load_experiment(experiment).only(points)
     store = out or f"{loaded.name}.db"
     how: dict[str, Any] = {"jobs": jobs, "dask": dask, "retry": retry, "runs": runs}
     try:

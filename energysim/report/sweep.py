@@ -40,12 +40,13 @@ def sweep_sheet(result: SweepResult, rows: Sequence[Row], most: int | None = 20)
             (*(cells.get(name, "") for name in varying or ["workload"]), *_metrics(row, metrics))
             for row, cells in zip(shown, named, strict=True)
         ),
-        notes=tuple(_notes(result, good, kept, front, shown, named, varying, limits)),
+        notes=tuple(_notes(result, rows, good, kept, front, shown, named, varying, limits)),
     )
 
 
 def _notes(
     result: SweepResult,
+    rows: Sequence[Row],
     good: Sequence[Row],
     kept: Sequence[Row],
     front: Sequence[Row],
@@ -67,8 +68,10 @@ def _notes(
         notes.append(f"No point has a value of {', '.join(missing)}.")
     notes.append(
         f"{len(result.keys):,} points: {result.ok:,} with a result, {result.infeasible:,} that the device cannot run, "
-        f"{result.failed:,} failed; {result.computed:,} computed now, {result.stored_before:,} stored before."
+        f"{result.ruled_out:,} ruled out beforehand, {result.failed:,} failed; {result.computed:,} computed now, "
+        f"{result.stored_before:,} stored before."
     )
+    notes.append(f"CPU time of these points: {sum(row['cpu_s'] for row in rows):,.1f} s.")
     return notes
 
 

@@ -15,8 +15,7 @@ from energysim.simulation import SimulationResult, simulate
 from energysim.sweep.point import Point
 from energysim.sweep.resolve import arch_of, workload_of
 
-OK, FAILED, INFEASIBLE = "ok", "failed", "infeasible"
-STATUSES = (OK, FAILED, INFEASIBLE)
+OK, FAILED, INFEASIBLE, RULED_OUT = "ok", "failed", "infeasible", "ruled_out"
 _FRAMES = 3
 
 
@@ -32,7 +31,8 @@ class Task:
 class Outcome:
     """What became of a task. ``totals``: columns of the store; ``document``: zlib-compressed JSON, None without result.
 
-    ``status``: ok, infeasible (the device cannot run it) or failed; then ``error`` says why.
+    ``status``: ok, or infeasible (the device cannot run it), failed, or ruled_out (by a limit of the sweep, without
+    being simulated); then ``error`` says why.
     """
 
     key: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -21,6 +21,7 @@ from energysim.sweep.point import Point
 from energysim.sweep.space import Space, space_of
 
 GRID: Final = "grid"
+RANDOM: Final = "random"
 TPE: Final = "tpe"
 _OPTIMIZERS = ("nsga2", TPE)
 
@@ -58,8 +59,9 @@ Files = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 class SweepFile(SpecModel):
     """A sweep. ``sweep``: axis -> values, or a list of such products (docs/sweep.md). ``goals``: columns that the
-    Pareto front is drawn by, and that Optuna improves. ``accuracy_from``: directories of training runs. The rest is
-    what `simulate` takes, alike for all points."""
+    Pareto front is drawn by, and that Optuna improves. ``accuracy_from``: directories of training runs.
+    ``fit_buffers``: a buffer that is larger than what the device has for it becomes that. The rest is what `simulate`
+    takes, alike for all points."""
 
     sweep: Any
     description: str = ""
@@ -67,6 +69,7 @@ class SweepFile(SpecModel):
     goals: Annotated[tuple[str, ...], BeforeValidator(checked(_goals))] = ("energy_pj", "latency_s")
     constraints: LimitsFile = LimitsFile()
     accuracy_from: Files = ()
+    fit_buffers: bool = False
     engine: str = "native"
     estimator: str = "table"
     convention: Convention | None = None
@@ -87,6 +90,13 @@ class Experiment:
     goals: tuple[str, ...]
     limits: tuple[Limit, ...]
     accuracy_from: tuple[str, ...]
+    fit_buffers: bool = False
+
+    def only(self, points: int) -> Experiment:
+        """The same with so many points at most: of a grid drawn at random, else the search's own."""
+        method = RANDOM if self.search.method == GRID else self.search.method
+        most = points if self.search.points is None else min(points, self.search.points)
+        return replace(self, search=self.search.model_copy(update={"method": method, "points": most}))
 
 
 def load_experiment(name_or_path: str | Path) -> Experiment:
@@ -135,6 +145,7 @@ def experiment_from(spec: SpecFile) -> Experiment:
         goals=file.goals,
         limits=file.constraints.limits(),
         accuracy_from=file.accuracy_from,
+        fit_buffers=file.fit_buffers,
     )
 
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from energysim.arch.loader import load_arch
-from energysim.energy import estimate
-from energysim.energy.reference_tables import areas_mm2, read_tables, stating
 from energysim.errors import EnergySimError
 from energysim.sweep.experiment import Experiment
-from energysim.sweep.resolve import workload_of
+from energysim.sweep.resolve import area_of, workload_of
 
 
 def check_known(experiment: Experiment, accuracies: Mapping[str, float]) -> None:
@@ -27,9 +24,7 @@ def check_known(experiment: Experiment, accuracies: Mapping[str, float]) -> None
             )
     if "area_mm2" in asked:
         for base in dict.fromkeys(leg.base for leg in legs):
-            tables = read_tables(base.ert, base.art)
-            arch = stating(load_arch(base.arch), tables)
-            if not areas_mm2(arch, tables, estimate(arch, base.estimator)):
+            if area_of(base.arch, (), base.estimator, base.ert, base.art) is None:
                 raise EnergySimError(
                     f"no area is known of any component of {base.arch!r}",
                     hint="name an area reference table by 'art:', or use 'estimator: accelergy'",

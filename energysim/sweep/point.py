@@ -10,7 +10,9 @@ from energysim.schedule.sizes import tile_text
 from energysim.schedule.values import Overlap
 
 Override = str | int | float | bool | None
-_TILED, _BUFFERED, _OVERLAPPING = ("tiled", "full"), ("buffered", "full"), ("full",)
+BUFFERED = ("buffered", "full")
+"""Variants that take a feature-map buffer."""
+_TILED, _OVERLAPPING = ("tiled", "full"), ("full",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Point:
         halo could be kept.
         """
         tile = self.tile if self.variant in _TILED else None
-        buffered = self.variant in _BUFFERED
+        buffered = self.variant in BUFFERED
         return replace(
             self,
             tile=tile,

@@ -8,6 +8,8 @@ from functools import cache, lru_cache
 
 from energysim.arch.loader import KIND, arch_from
 from energysim.arch.spec import ArchSpec
+from energysim.energy import estimate
+from energysim.energy.reference_tables import areas_mm2, read_tables, stating
 from energysim.spec_files import SpecFile, find_spec, load_yaml
 from energysim.sweep.point import Override, Point
 from energysim.workload import Workload, resolve_workload
@@ -27,6 +29,20 @@ def arch_of(text: str, overrides: tuple[tuple[str, Override], ...] = ()) -> Arch
     """The device with its overrides. Raises NotFoundError or SpecError."""
     found: Mapping[str, Override] = dict(overrides)
     return arch_from(_arch_file(text), found)
+
+
+@lru_cache(maxsize=_DEVICES)
+def area_of(
+    arch: str, overrides: tuple[tuple[str, Override], ...], estimator: str, ert: tuple[str, ...], art: tuple[str, ...]
+) -> float | None:
+    """Square millimetres of the components whose area is known, as ``simulate`` adds them up; None where none is.
+
+    Raises EnergySimError where the device or a table is wrong, or the estimator cannot be used.
+    """
+    tables = read_tables(ert, art)
+    spec = stating(arch_of(arch, overrides), tables)
+    areas = areas_mm2(spec, tables, estimate(spec, estimator))
+    return sum(area for _, area in areas) if areas else None
 
 
 def arch_digest(text: str) -> str:
@@ -54,4 +70,5 @@ def forget_specs() -> None:
     """Resolve anew: files may have changed since the last sweep of this process."""
     workload_of.cache_clear()
     arch_of.cache_clear()
+    area_of.cache_clear()
     _arch_file.cache_clear()

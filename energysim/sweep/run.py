@@ -10,8 +10,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from energysim.errors import EnergySimError
 from energysim.sweep.accuracy import accuracies_of
-from energysim.sweep.evaluation import FAILED, INFEASIBLE, OK, Task
+from energysim.sweep.beforehand import Rules
+from energysim.sweep.buffers import fitted
+from energysim.sweep.evaluation import FAILED, INFEASIBLE, OK, RULED_OUT, Outcome, Task
 from energysim.sweep.executors import Executor, InProcess, available_cores
 from energysim.sweep.experiment import Experiment, load_experiment
 from energysim.sweep.identity import SCHEMA, forget_files, key_of
@@ -32,7 +35,8 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep did. ``keys``: its points in the store, in the order of the space; counts are of distinct points."""
+    """What a sweep did. ``keys``: its points in the store, in the order of the space; counts are of distinct points, of
+    which ``ruled_out`` were neither computed nor stored before."""
 
     experiment: Experiment
     store: Path
@@ -42,6 +46,7 @@ class SweepResult:
     ok: int
     infeasible: int
     failed: int
+    ruled_out: int
 
     def to_pandas(self) -> pd.DataFrame:
         """This sweep's rows of the store (:meth:`Store.to_pandas`). Raises StoreError."""
@@ -56,7 +61,7 @@ class SweepResult:
     def to_dict(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The JSON of `energysim sweep --json`. ``rows``: this sweep's rows of the store."""
         good = [row for row in rows if row["status"] == OK and keeps(row, self.experiment.limits)]
-        counts = ("computed", "stored_before", "ok", "infeasible", "failed")
+        counts = ("computed", "stored_before", "ok", "infeasible", "failed", "ruled_out")
         return {
             "schema": SCHEMA,
             "energysim": __version__,
@@ -87,7 +92,9 @@ def run_sweep(
     directories of training runs, beside the experiment's own, whose accuracy goes with their networks.
 
     Each point is stored at the moment it is done: after Ctrl-C, kill -9 or a dead worker the same call goes on. A point
-    that fails is stored with its error. Raises EnergySimError where the experiment, the store or the cluster is wrong.
+    that fails is stored with its error; one that a limit rules out beforehand is not computed (but by an optimizing
+    search, which learns from it) and stored with that reason. Raises EnergySimError where the experiment, the store or
+    the cluster is wrong.
     """
     forget_specs()
     forget_files()
@@ -100,7 +107,8 @@ def run_sweep(
     with Store.open(store_path, create=True) as store:
         store.set_accuracy(accuracies)
         executor = _executor(jobs, dask, command)
-        sweep = _Sweep(store, executor, command, accuracies, retry, progress)
+        rules = Rules(() if search.optimizes else experiment.limits, accuracies)
+        sweep = _Sweep(store, executor, command, rules, retry, experiment.fit_buffers, progress)
         try:
             if search.optimizes:
                 from energysim.sweep.optimize import optimize
@@ -127,15 +135,24 @@ def _executor(jobs: int | None, dask: str | None, command: tuple[str, ...]) -> E
     return Processes(jobs, command)
 
 
+def _fitted(point: Point) -> Point:
+    try:
+        return fitted(point)
+    except EnergySimError:
+        return point  # its own failure: computing it tells
+
+
 @dataclass
 class _Sweep:
-    """One run over a store. ``asked``: the keys so far, in order; ``status``: of those that are stored."""
+    """One run over a store. ``fit``: buffers are cut to what the device has. ``asked``: the keys so far, in order;
+    ``status``: of those that are stored."""
 
     store: Store
     executor: Executor
     command: tuple[str, ...]
-    accuracies: Mapping[str, float]
+    rules: Rules
     retry: bool
+    fit: bool
     progress: Progress | None
     asked: dict[str, None] = field(default_factory=dict)
     status: dict[str, str] = field(default_factory=dict)
@@ -143,24 +160,34 @@ class _Sweep:
 
     def compute(self, points: Sequence[Point], expected: int | None = None) -> list[str]:
         """The keys of the points, once all are stored. ``expected``: points of the whole sweep."""
-        tasks = [Task(key_of(point), point) for point in map(Point.canonical, points)]
+        chosen = map(Point.canonical, map(_fitted, points) if self.fit else points)
+        tasks = [Task(key_of(point), point) for point in chosen]
         self.asked.update(dict.fromkeys(task.key for task in tasks))
         known = self.store.statuses(task.key for task in tasks)
+        again = (RULED_OUT, FAILED) if self.retry else (RULED_OUT,)
         open_tasks = {
-            task.key: task
-            for task in tasks
-            if task.key not in self.status and (task.key not in known or (self.retry and known[task.key] == FAILED))
+            task.key: task for task in tasks if task.key not in self.status and known.get(task.key, RULED_OUT) in again
         }
         self.status.update({key: status for key, status in known.items() if key not in open_tasks})
+        self._rule_out(open_tasks)
         total = expected or len(self.asked)
         self._tell(total, "")
         for outcome in self.executor.run(list(open_tasks.values())):
             name = workload_of(outcome.point.workload, outcome.point.input, outcome.point.batch).name
-            self.store.put(outcome, self.command, self.accuracies.get(name))
+            self.store.put(outcome, self.command, self.rules.accuracies.get(name))
             self.status[outcome.key] = outcome.status
             self.computed += 1
             self._tell(total, str(outcome.point))
         return [task.key for task in tasks]
+
+    def _rule_out(self, tasks: dict[str, Task]) -> None:
+        """Take what a limit rules out beforehand from the tasks, and store it."""
+        for key, task in list(tasks.items()):
+            reason = self.rules.against(task.point)
+            if reason is not None:
+                self.store.put(Outcome(key, task.point, RULED_OUT, reason), self.command)
+                self.status[key] = RULED_OUT
+                del tasks[key]
 
     def rows(self, points: Sequence[Point], expected: int | None) -> list[Mapping[str, Any]]:
         """The rows of the points, computed where they are not stored."""
@@ -173,10 +200,11 @@ class _Sweep:
             store=self.store.path,
             keys=tuple(self.asked),
             computed=self.computed,
-            stored_before=len(self.status) - self.computed,
+            stored_before=len(self.status) - self.computed - count[RULED_OUT],
             ok=count[OK],
             infeasible=count[INFEASIBLE],
             failed=count[FAILED],
+            ruled_out=count[RULED_OUT],
         )
 
     def _tell(self, total: int, what: str) -> None:

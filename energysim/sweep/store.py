@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from energysim.errors import EnergySimError, NotFoundError
 from energysim.inputs import parse_inputs
-from energysim.sweep.evaluation import OK, Outcome, unpacked
+from energysim.sweep.evaluation import OK, RULED_OUT, Outcome, unpacked
 from energysim.sweep.point import Point
 from energysim.version import __version__
 
@@ -101,7 +101,8 @@ class Store:
         return int(self._select("SELECT count(*) FROM points").fetchone()[0])
 
     def put(self, outcome: Outcome, command: Iterable[str] = (), accuracy: float | None = None) -> None:
-        """Write one outcome. What has a result keeps it: a failure never replaces one. Raises StoreError."""
+        """Write one outcome. What has a result keeps it: a failure never replaces one. What was computed is never
+        replaced by a ruling, which is about one sweep's limits. Raises StoreError."""
         values = {
             "key": outcome.key,
             **_parameters(outcome.point),
@@ -118,10 +119,12 @@ class Store:
         names = ", ".join(values)
         places = ", ".join(f":{name}" for name in values)
         updates = ", ".join(f"{name} = excluded.{name}" for name in values if name != "key")
+        other_ruling = f"= '{RULED_OUT}' AND points.error != excluded.error"
+        gives_way = other_ruling if outcome.status == RULED_OUT else f"!= '{OK}'"
         with _told(self.path):
             self._connection.execute(
                 f"INSERT INTO points ({names}) VALUES ({places}) "
-                f"ON CONFLICT (key) DO UPDATE SET {updates} WHERE points.status != '{OK}'",
+                f"ON CONFLICT (key) DO UPDATE SET {updates} WHERE points.status {gives_way}",
                 values,
             )
 
@@ -134,7 +137,7 @@ class Store:
             )
 
     def statuses(self, keys: Iterable[str]) -> dict[str, str]:
-        """Status of those of the keys that are stored: ok, failed or infeasible."""
+        """Status of those of the keys that are stored: ok, failed, infeasible or ruled_out."""
         wanted = set(keys)
         found = self._select("SELECT key, status FROM points")
         return {key: status for key, status in found if key in wanted}

@@ -57,7 +57,7 @@ def test_a_sweep_is_read_from_its_store_with_the_front_marked(tmp_path: Path) ->
     energies = [row.cells[-5].value for row in table.rows]
     assert energies == sorted(row["energy_pj"] for row in ok)
     assert [row[0] for row in _texts(table)] == ["8", "16"] and table.rows[0].cells[-1].text == "yes"
-    assert any("1 that failed" in note for note in table.notes)
+    assert any(note.endswith(": 1 that failed.") for note in table.notes)
     text = report_page(sources)
     assert text.count("<figcaption>") > 2 and "<title>" in text.partition("</head>")[2]  # plots and their hover texts
 

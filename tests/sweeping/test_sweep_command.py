@@ -29,7 +29,10 @@ def test_table_json_and_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     done = sweep(write_case(tmp_path, TEXT), "--json", "out.json", "--export", "out.csv")
     assert done.exit_code == 0, done.output
     assert "case: Pareto front of 6 points in energy_pj, latency_s, dram_bytes" in done.output
-    assert "6 points: 6 with a result, 0 that the device cannot run, 0 failed; 6 computed now" in done.output
+    assert (
+        "6 points: 6 with a result, 0 that the device cannot run, 0 ruled out beforehand, 0 failed; 6 computed now"
+        in done.output
+    )
     assert "Stored in case.db." in done.output
     found = json.loads((tmp_path / "out.json").read_text())
     assert (found["schema"], found["computed"], found["ok"], len(found["points"])) == (1, 6, 6, 6)
@@ -39,6 +42,10 @@ def test_table_json_and_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for row in front:
         assert f"{row['overrides']['GLB.capacity']}" in done.output
     assert sorted(pd.read_csv("out.csv")["key"]) == sorted(row["key"] for row in found["points"])
+    assert f"CPU time of these points: {sum(row['cpu_s'] for row in found['points']):,.1f} s." in done.output
+    part = json.loads(sweep(tmp_path / "case.yaml", "--points", 4, "--json", "-").output)
+    assert (part["stored_before"], len(part["points"])) == (4, 4)
+    assert {row["key"] for row in part["points"]} < {row["key"] for row in found["points"]}
     again = sweep(tmp_path / "case.yaml", "--json", "-")
     assert json.loads(again.output)["stored_before"] == 6
 

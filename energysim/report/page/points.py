@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,12 @@ from energysim.sweep.pareto import pareto_front
 MOST = 1500  # rows: a browser sorts so many at once
 
 Point = Mapping[str, Any]
+
+_OTHERS = {
+    "infeasible": "that the device cannot run",
+    "ruled_out": "that a limit of the sweep ruled out without simulating them",
+    "failed": "that failed",
+}
 
 
 def points_table(sweep: SweepPoints, name: str) -> Table:
@@ -71,8 +78,8 @@ def _notes(
         notes.append(f"Alike in all points: {', '.join(same)}.")
     if len(good) > MOST:
         notes.append(f"{len(good) - MOST:,} points of more energy are left out.")
-    failed = sum(row["status"] == "failed" for row in rows)
-    refused = len(rows) - len(good) - failed
-    if failed or refused:
-        notes.append(f"{refused:,} points that the device cannot run, {failed:,} that failed.")
+    counts = Counter(row["status"] for row in rows)
+    others = [f"{counts[status]:,} {what}" for status, what in _OTHERS.items() if counts[status]]
+    if others:
+        notes.append(f"Besides these points: {', '.join(others)}.")
     return notes
