@@ -66,7 +66,8 @@ class LayerCost:
 
     ``latency_low_s``, ``latency_high_s``: over the low and high values of efficiencies, clock and bandwidths.
     ``peak_s``: seconds that each resource would need on its own at its peak; ``op_class`` says which efficiencies and
-    launch overhead turn them into the latency.
+    launch overhead turn them into the latency. ``homes``: of a layer in a stack, what lives in which memory (tiles,
+    columns and lines kept for later tiles, weights unless they stream).
     """
 
     name: str
@@ -89,6 +90,7 @@ class LayerCost:
     optimal: bool = True
     gap: float = 0.0
     stack: int = 0
+    homes: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def energy(self) -> EnergyPj:
@@ -112,6 +114,7 @@ class LayerCost:
             "op_class": self.op_class,
             "peak_s": dict(self.peak_s),
             "stack": self.stack,
+            "homes": dict(self.homes),
             "optimal": self.optimal,
             "gap": self.gap,
             "mapping": self.mapping,
@@ -127,6 +130,7 @@ class LayerCost:
         """The layer that :meth:`to_dict` told. Raises KeyError, TypeError or ValueError for other ``data``."""
         plain = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         plain["peak_s"] = tuple((str(name), float(seconds)) for name, seconds in data["peak_s"].items())
+        plain["homes"] = tuple((str(what), str(where)) for what, where in data.get("homes", {}).items())
         plain["levels"] = tuple(LevelCost(**level) for level in data["levels"])
         plain["shares"] = tuple(
             EnergyShare(share["level"], share["part"], _interval(share), share["action"]) for share in data["shares"]

@@ -5,7 +5,8 @@ Equations: ``docs/schedules.md``. The images of a batch run one after the other 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil, prod
 
@@ -85,6 +86,13 @@ class StackPlan:
 
     def _tile_classes(self, layer: Layer) -> tuple[TileClass, ...]:
         return tile_classes(layer, self.graph, _maps(layer, self.graph), self.rows, self.columns)
+
+    def only(self, rows: Sequence[int], columns: Sequence[int]) -> StackPlan:
+        """The work of the tiles in these rows and columns of tiles, and the words that they load."""
+        down, across = self.rows.only(rows), self.columns.only(columns)
+        planes = {edge: prod(self.graph.edges[edge].shape[:2]) for edge in self.loads}
+        loads = {e: sum(down.loads[e]) * sum(across.loads[e]) * planes[e] for e in self.loads}
+        return replace(self, rows=down, columns=across, loads=loads)
 
     @property
     def tiles(self) -> int:

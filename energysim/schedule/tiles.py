@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from energysim.schedule.axes import EMPTY, AxisMap, Interval, cut, scaled_cut
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +30,15 @@ class AxisStep:
 class AxisPlan:
     """One axis of a stack. Lists have one entry per tile, coordinates are those of the edge.
 
-    ``held``: extent on chip while the tile runs, with what is kept for later tiles; ``fresh``: what is computed in (or
-    loaded for) this tile; ``kept``: the most coordinates that stay on chip from one tile to the next; ``loads``: words
-    of an input of the stack that are fetched, holes left out; ``stores``: words of an output of the stack that are
-    written, each once.
+    ``held``: extent on chip while the tile runs, with what is kept for later tiles; ``used``: of it, what the tile
+    itself reads, computes or stores; ``fresh``: what is computed in (or loaded for) this tile; ``kept``: the most
+    coordinates that stay on chip from one tile to the next; ``loads``: words of an input of the stack that are fetched,
+    holes left out; ``stores``: words of an output of the stack that are written, each once.
     """
 
     tiles: tuple[Interval, ...]
     held: dict[str, tuple[Interval, ...]]
+    used: dict[str, tuple[Interval, ...]]
     fresh: dict[str, tuple[Interval, ...]]
     kept: dict[str, int]
     loads: dict[str, tuple[int, ...]]
@@ -45,10 +49,27 @@ class AxisPlan:
         return AxisPlan(
             self.tiles,
             {names[edge]: pieces for edge, pieces in self.held.items()},
+            {names[edge]: pieces for edge, pieces in self.used.items()},
             {names[edge]: pieces for edge, pieces in self.fresh.items()},
             {names[edge]: count for edge, count in self.kept.items()},
             {names[edge]: counts for edge, counts in self.loads.items()},
             {names[edge]: pieces for edge, pieces in self.stores.items()},
+        )
+
+    def only(self, tiles: Sequence[int]) -> AxisPlan:
+        """The plan of these tiles alone, which keep for and inherit from the others."""
+
+        def those(lists: Mapping[str, tuple[_T, ...]]) -> dict[str, tuple[_T, ...]]:
+            return {edge: tuple(entries[i] for i in tiles) for edge, entries in lists.items()}
+
+        return AxisPlan(
+            tuple(self.tiles[i] for i in tiles),
+            those(self.held),
+            those(self.used),
+            those(self.fresh),
+            self.kept,
+            those(self.loads),
+            those(self.stores),
         )
 
     def widest(self, edge: str) -> int:
@@ -76,12 +97,12 @@ def plan_axis(
     need = _needs(steps, stores, len(grid))
     fresh = {edge: _unseen(pieces) if keeps else pieces for edge, pieces in need.items()}
     kept = dict.fromkeys(need, 0)
-    held = need
+    held = used = need
     if keeps:
-        held = {}
-        for edge, pieces in _uses(steps, stores, fresh).items():
+        held, used = {}, _uses(steps, stores, fresh)
+        for edge, pieces in used.items():
             held[edge], kept[edge] = _kept(pieces)
-    return AxisPlan(grid, held, fresh, kept, _loads(steps, fresh, keeps), stores)
+    return AxisPlan(grid, held, used, fresh, kept, _loads(steps, fresh, keeps), stores)
 
 
 Pieces = tuple[Interval, ...]

@@ -7,9 +7,9 @@ bandwidth, whichever is longer. About: the on-chip energy scaled by what the lay
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from energysim.arch.spec import Energy
 from energysim.cost.energy import leakage_of
 from energysim.cost.layers import op_class, touched_words
 from energysim.cost.results import LayerCost
@@ -17,11 +17,13 @@ from energysim.energy import ActionEnergies
 from energysim.engines.streaming import bandwidth_cycles
 from energysim.graph.layers import Layer, LayerGraph
 from energysim.mapping.search.objective import Metric
-from energysim.schedule.homes import Homes
+from energysim.schedule.homes import Homes, homes, homes_inwards
 from energysim.schedule.options import LayerWork, Option
+from energysim.schedule.plan import plan_stack
+from energysim.simulation.apart_energy import apart_pj, per_word_pj
 from energysim.simulation.layers import Shares, layer_alone
+from energysim.simulation.places import inner_place, places_apart
 from energysim.simulation.setting import Setting
-from energysim.simulation.stacks import inner_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,27 @@ class _Home:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Stacked:
+    """A stack in one of its homes: ``apart_pj`` of each layer beside what the home says; (bound, estimate) of each
+    layer, and their sums."""
+
+    home: _Home
+    apart_pj: Mapping[str, float]
+    layers: tuple[tuple[Amount, Amount], ...]
+    total: tuple[Amount, Amount]
+
+
 def _home(place: Homes, energies: ActionEnergies, bits: int) -> _Home:
     maps = energies.memory(place.maps.name)
-    of_maps = _per_word(maps.write, place.maps.bits_of(bits)), _per_word(maps.update, place.maps.bits_of(bits, True))
+    of_maps = (
+        per_word_pj(maps.write, place.maps.bits_of(bits)),
+        per_word_pj(maps.update, place.maps.bits_of(bits, True)),
+    )
     if place.weights is None:
         return _Home(*of_maps, 0.0, 0.0)
     weights, width = energies.memory(place.weights.name), place.weights.bits_of(bits)
-    return _Home(*of_maps, _per_word(weights.write, width), _per_word(weights.read, width))
+    return _Home(*of_maps, per_word_pj(weights.write, width), per_word_pj(weights.read, width))
 
 
 class Bounds:
@@ -89,8 +105,8 @@ class Bounds:
         self._dram = arch.memories[0]
         dram = energies.memory(self._dram.name)
         self._read_bits, self._write_bits = self._dram.bits_of(bits), self._dram.bits_of(bits, True)
-        self._dram_read = _per_word(dram.read, self._read_bits)
-        self._dram_write = _per_word(dram.update, self._write_bits)
+        self._dram_read = per_word_pj(dram.read, self._read_bits)
+        self._dram_write = per_word_pj(dram.update, self._write_bits)
         self._outer = _Home(0.0, 0.0, 0.0, 0.0) if place is None else _home(place, energies, bits)
         self._mac_pj = energies.mac(bits).pj.value
         self._leak_w = sum(leakage.value for _, leakage in leakage_of(arch, energies))
@@ -98,7 +114,7 @@ class Bounds:
         self._classes = {name: self._class_of(layer) for name, layer in self._layers.items()}
         self._relation = {name: self._relation_of(layer) for name, layer in self._layers.items() if name in alone}
         self._slow = {name: self._slowdown(name) for name in alone}
-        self._stacked: dict[Option, tuple[_Home, tuple[tuple[Amount, Amount], ...], tuple[Amount, Amount]]] = {}
+        self._stacked: dict[Option, _Stacked] = {}
 
     def alone(self, layer: Layer, shares: Shares) -> tuple[Amount, Amount]:
         """(bound, estimate) of a layer mapped on its own, of whose words only ``shares`` cross DRAM."""
@@ -147,32 +163,47 @@ class Bounds:
     def stacked(self, option: Option, staying: frozenset[str]) -> tuple[Amount, Amount]:
         """(bound, estimate) of a stack; no word of the feature maps ``staying`` crosses DRAM."""
         if option not in self._stacked:
-            home = self._home_of(option)
-            layers = tuple(self._in_stack(work, frozenset(), home) for work in option.work)
-            nothing = Amount(0.0, 0.0, 0.0)
-            totals = sum((b for b, _ in layers), nothing), sum((e for _, e in layers), nothing)
-            self._stacked[option] = home, layers, totals
-        home, layers, (bound, estimate) = self._stacked[option]
+            self._stacked[option] = min(
+                (self._all_layers(option, home, copied) for home, copied in self._homes_of(option)),
+                key=lambda found: found.total[0].energy_pj,
+            )
+        known = self._stacked[option]
+        bound, estimate = known.total
         if staying:
-            for work, (old_bound, old_estimate) in zip(option.work, layers, strict=True):
+            for work, (old_bound, old_estimate) in zip(option.work, known.layers, strict=True):
                 if any(edge in staying for edge, _ in (*work.loads, *work.stores)):
-                    new_bound, new_estimate = self._in_stack(work, staying, home)
+                    new_bound, new_estimate = self._in_stack(work, staying, known.home, known.apart_pj)
                     bound, estimate = bound + new_bound - old_bound, estimate + new_estimate - old_estimate
         return bound, estimate
 
-    def _home_of(self, option: Option) -> _Home:
-        """The cheaper of the innermost home that has room and the outermost, which it has beside retained maps."""
-        inner = inner_place(option.ranges, self._setting.arch)
-        if inner is None:
-            return self._outer
-        return _home(inner, self._setting.energies, self._setting.bits).at_most(self._outer)
+    def _all_layers(self, option: Option, home: _Home, apart: Mapping[str, float]) -> _Stacked:
+        layers = tuple(self._in_stack(work, frozenset(), home, apart) for work in option.work)
+        nothing = Amount(0.0, 0.0, 0.0)
+        return _Stacked(
+            home, apart, layers, (sum((b for b, _ in layers), nothing), sum((e for _, e in layers), nothing))
+        )
 
-    def _in_stack(self, work: LayerWork, staying: frozenset[str], home: _Home) -> tuple[Amount, Amount]:
+    def _homes_of(self, option: Option) -> Iterator[tuple[_Home, Mapping[str, float]]]:
+        """The homes in which a stack may live, and pJ of each layer beside what they say: the innermost with room for
+        all or the outermost, as beside retained maps, whichever is cheaper; and tiles apart from what they keep."""
+        arch, energies, bits = self._setting.arch, self._setting.energies, self._setting.bits
+        inner = inner_place(option.ranges, arch)
+        yield self._outer if inner is None else _home(inner, energies, bits).at_most(self._outer), {}
+        together = inner or homes(arch)
+        if together.maps.name != homes_inwards(arch)[0].maps.name:
+            plan = plan_stack(self._graph, option.stack)
+            for place in places_apart(plan, arch, bits, together):
+                home = _home(place.tiles[0][0], energies, bits).at_most(self._outer)
+                yield home, apart_pj(place, plan, energies, bits, home.map_update)
+
+    def _in_stack(
+        self, work: LayerWork, staying: frozenset[str], home: _Home, apart_pj: Mapping[str, float]
+    ) -> tuple[Amount, Amount]:
         reads = sum(words for edge, words in work.loads if edge not in staying)
         writes = sum(words for edge, words in work.stores if edge not in staying)
         weights = work.weight_words * (work.weight_fetches if self._weights_at_home else work.runs)
         on_chip = work.macs * self._mac_pj + work.out_words * home.map_update
-        moved = reads * home.map_fill
+        moved = reads * home.map_fill + apart_pj.get(work.name, 0.0)
         if self._weights_at_home:
             moved += weights * home.weight_fill
             on_chip += self._weight_reads(work, home)
@@ -236,7 +267,3 @@ class Bounds:
 
 def _all_cross(shares: Shares) -> bool:
     return all(share == 1.0 for share in shares.values())
-
-
-def _per_word(energy: Energy, word_bits: int) -> float:
-    return energy.pj.value * word_bits / energy.bits

@@ -7,6 +7,7 @@ layer that the mapper cut by itself shows the tiles that its mapping keeps.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import accumulate
@@ -19,12 +20,12 @@ from energysim.graph.layers import Layer, LayerGraph
 from energysim.graph.problem import Role
 from energysim.schedule.allocator import Allocation, Piece, Placement, allocate
 from energysim.schedule.buffering import retained_ranges
-from energysim.schedule.homes import Homes, capacity_bytes, homes, homes_inwards
+from energysim.schedule.homes import capacity_bytes, homes, homes_inwards
 from energysim.schedule.live import Content, LiveRange, peak_bytes
 from energysim.schedule.moments import moments
 from energysim.schedule.plan import plan_stack
 from energysim.schedule.values import Schedule, Stack
-from energysim.simulation.stacks import fits_on_chip, place_of
+from energysim.simulation.places import fits_on_chip, most_held, place_of, places_apart, together
 
 if TYPE_CHECKING:
     from energysim.simulation.result import SimulationResult
@@ -114,7 +115,7 @@ class _Drawn:
         self._position = {layer.name: index for index, layer in enumerate(graph.layers)}
         starts = accumulate((len(stack.layers) for stack in schedule.stacks), initial=0)
         self._first = {stack.layers[0]: start for stack, start in zip(schedule.stacks, starts, strict=False)}
-        self._plans: dict[str, tuple[Homes, tuple[LiveRange, ...]] | None] = {}
+        self._plans: dict[str, dict[str, tuple[LiveRange, ...]] | None] = {}
 
     def retained(self) -> Iterator[LiveRange]:
         """The retained feature maps, each over whole stacks."""
@@ -128,28 +129,34 @@ class _Drawn:
         start = self._first[stack.layers[0]]
         if stack.layers[0] not in self._plans:
             whole = stack.free or (stack.tile is None and len(stack.layers) == 1)
-            self._plans[stack.layers[0]] = None if whole else self._planned(stack)
+            self._plans[stack.layers[0]] = None if whole else self._planned(stack, costs[stack.layers[0]])
         planned = self._plans[stack.layers[0]]
         if planned is None:
             yield from self._mapped(self._graph.layer(stack.layers[0]), costs[stack.layers[0]], memory, start)
             return
-        place, ranges = planned
-        for item in ranges:
-            at_home = place.weights if item.content is Content.WEIGHTS else place.maps
-            if at_home is not None and at_home.name == memory.name and item.name not in self._whole:
-                yield LiveRange(item.name, item.content, item.size_bytes, start + item.first, start + item.last)
+        for item in planned.get(memory.name, ()):
+            yield LiveRange(item.name, item.content, item.size_bytes, start + item.first, start + item.last)
 
-    def _planned(self, stack: Stack) -> tuple[Homes, tuple[LiveRange, ...]] | None:
-        """Where a stack lives and what it keeps there; None where a single layer's tiles are mapped from DRAM."""
+    def _planned(self, stack: Stack, cost: LayerCost) -> dict[str, tuple[LiveRange, ...]] | None:
+        """What a stack keeps in each memory that it lives in; None where one layer's tiles are mapped from DRAM."""
+        if not cost.homes:
+            return None
         plan = plan_stack(self._graph, stack)
-        ranges = plan.live_ranges(self._bits)
         beside = sum(item.size_bytes for item in self._kept if self._meets(stack, item))
         place = place_of(plan, self._arch, self._bits, self._whole, beside)
-        if place is None:
-            return None
-        if fits_on_chip(ranges, place, self._whole, beside):
-            return place, ranges
-        return place, max(moments(plan, self._bits), key=peak_bytes)
+        assert place is not None
+        if together(plan, place).names != cost.homes:
+            apart = next(item for item in places_apart(plan, self._arch, self._bits, place) if item.names == cost.homes)
+            return most_held(plan, self._bits, apart)
+        ranges = plan.live_ranges(self._bits)
+        if not fits_on_chip(ranges, place, self._whole, beside):
+            ranges = max(moments(plan, self._bits), key=peak_bytes)
+        held: defaultdict[str, tuple[LiveRange, ...]] = defaultdict(tuple)
+        for item in ranges:
+            home = place.weights if item.content is Content.WEIGHTS else place.maps
+            if home is not None and item.name not in self._whole:
+                held[home.name] += (item,)
+        return held
 
     def _mapped(self, layer: Layer, cost: LayerCost, memory: Memory, step: int) -> Iterator[LiveRange]:
         if layer.problem is None:

@@ -18,7 +18,7 @@ from energysim.schedule.plan import StackPlan, plan_stack
 from energysim.schedule.values import Schedule, Stack
 from energysim.simulation.schedules import KeptMaps
 from energysim.simulation.setting import Progress, Setting
-from energysim.simulation.stacks import place_of
+from energysim.simulation.stacks import lives_in
 from energysim.simulation.variants import Request, run_variants
 
 
@@ -82,11 +82,12 @@ def _tiles(plan: StackPlan, setting: Setting, kept: KeptMaps) -> dict[str, TileM
     """
     arch, outermost = whole_planes(setting.arch), 0
     if map_memory(setting.arch) is not None:
-        place = place_of(plan, setting.arch, setting.bits, kept.whole, kept.bytes_during(plan.stack.layers))
+        place = lives_in(plan, setting, kept.whole, kept.bytes_during(plan.stack.layers))
         if place is not None:
             if place.weights is not None:
                 return {}
-            arch, dram = place.arch, setting.arch.memories[0].name
+            (home, _), *_ = place.tiles
+            arch, dram = home.arch, setting.arch.memories[0].name
             outermost = next(index for index, node in enumerate(arch.nodes) if node.name == dram)
     found = {}
     for layer in plan.layers:

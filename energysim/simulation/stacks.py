@@ -1,13 +1,15 @@
 """The cost of a stack run depth-first: every distinct tile of a layer is mapped once and counted as often as it runs.
 
 What the tiles touch is on chip (:mod:`energysim.schedule.homes`); what the stack loads and stores crosses DRAM once per
-word of its plan and enters, or leaves from, the memory that is its home.
+word of its plan and enters, or leaves from, the memory that is the tiles' home. Where kept columns or lines live apart
+from the tiles, they are copied (:mod:`energysim.schedule.apart`). Of the places that a stack can live in, it takes the
+one of least cost.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from energysim.arch.spec import ArchSpec, Memory
@@ -20,11 +22,13 @@ from energysim.graph.layers import Layer, LayerGraph
 from energysim.graph.problem import Role
 from energysim.mapping.counts import AccessCounts, Counts
 from energysim.mapping.render import loop_nest_text
-from energysim.schedule.homes import Homes, capacity_bytes, homes, homes_inwards, map_memory, whole_planes
-from energysim.schedule.live import Content, LiveRange, peak_bytes
-from energysim.schedule.moments import moments, need_bytes
+from energysim.mapping.search.objective import Metric
+from energysim.schedule.apart import Copies, copies
+from energysim.schedule.homes import Homes, map_memory, whole_planes
+from energysim.schedule.moments import need_bytes
 from energysim.schedule.plan import LayerPlan, StackPlan, weight_words
 from energysim.simulation.layers import cost_of
+from energysim.simulation.places import Place, place_of, places_apart, together
 from energysim.simulation.setting import Setting
 
 
@@ -70,52 +74,6 @@ class _Sum:
         )
 
 
-def fits_on_chip(
-    ranges: tuple[LiveRange, ...], place: Homes, staying: Set[str] = frozenset(), reserved_bytes: int = 0
-) -> bool:
-    """Whether everything that a stack's tiles need at once (``ranges``) has room in its homes.
-
-    ``staying``: feature maps that are on chip whole anyway; with others they take ``reserved_bytes`` all the time.
-    """
-    weights = [r for r in ranges if r.content is Content.WEIGHTS]
-    maps = [r for r in ranges if r.content is not Content.WEIGHTS and r.name not in staying]
-    if place.shared:
-        maps, weights = maps + weights, []
-    for memory, here, taken in ((place.maps, maps, reserved_bytes), (place.weights, weights, 0)):
-        room = None if memory is None else capacity_bytes(memory)
-        if room is not None and peak_bytes(here) + taken > room:
-            return False
-    return True
-
-
-def stack_fits(
-    plan: StackPlan, bits: int, place: Homes, staying: Set[str] = frozenset(), reserved_bytes: int = 0
-) -> bool:
-    """Whether every tile of a stack has room, with words of ``bits``; see :func:`fits_on_chip`."""
-    if fits_on_chip(plan.live_ranges(bits), place, staying, reserved_bytes):
-        return True  # the bound of all tiles at once
-    return all(fits_on_chip(ranges, place, staying, reserved_bytes) for ranges in moments(plan, bits))
-
-
-def place_of(
-    plan: StackPlan, arch: ArchSpec, bits: int, staying: Set[str] = frozenset(), reserved_bytes: int = 0
-) -> Homes | None:
-    """Where a stack lives on chip: the innermost homes with room for all of it; beside retained feature maps, which are
-    in the outermost ones, those. None where it does not fit."""
-    if not reserved_bytes:
-        inner = inner_place(plan.live_ranges(bits), arch)
-        if inner is not None:
-            return inner
-    outermost = homes(arch)
-    return outermost if stack_fits(plan, bits, outermost, staying, reserved_bytes) else None
-
-
-def inner_place(ranges: tuple[LiveRange, ...], arch: ArchSpec) -> Homes | None:
-    """The innermost homes with room for ``ranges``; None where only the outermost could have it."""
-    *inner, _ = homes_inwards(arch)
-    return next((place for place in inner if fits_on_chip(ranges, place)), None)
-
-
 def stack_costs(
     plan: StackPlan,
     graph: LayerGraph,
@@ -129,8 +87,7 @@ def stack_costs(
     ``staying``, ``reserved_bytes``: see :func:`fits_on_chip`; no word of a staying map crosses DRAM.
     Raises InfeasibleError where a stack of several layers, or one beside what stays, does not fit.
     """
-    has_home = map_memory(setting.arch) is not None
-    place = place_of(plan, setting.arch, setting.bits, staying, reserved_bytes) if has_home else None
+    place, costs = _best(plan, graph, setting, number, staying, reserved_bytes)
     if place is None:
         if len(plan.layers) == 1 and not reserved_bytes:
             return (_tiled_from_dram(plan, graph, setting, number),)
@@ -140,49 +97,109 @@ def stack_costs(
             + (f" beside {reserved_bytes:,} bytes of retained feature maps" if reserved_bytes else ""),
             hint="choose smaller tiles, or keep less of the overlap",
         )
-    loaded: set[str] = set()
+    return costs
+
+
+def lives_in(
+    plan: StackPlan, setting: Setting, staying: Set[str] = frozenset(), reserved_bytes: int = 0
+) -> Place | None:
+    """Where :func:`stack_costs` lets a stack live; None where it does not fit on chip."""
+    return _best(plan, plan.graph, setting, 0, staying, reserved_bytes)[0]
+
+
+def _best(
+    plan: StackPlan, graph: LayerGraph, setting: Setting, number: int, staying: Set[str], reserved_bytes: int
+) -> tuple[Place | None, tuple[LayerCost, ...]]:
+    """The cheapest place and the costs there; of equal ones that in which nothing is apart."""
+    has_home = map_memory(setting.arch) is not None
+    home = place_of(plan, setting.arch, setting.bits, staying, reserved_bytes) if has_home else None
+    if home is None:
+        return None, ()
+    places = [together(plan, home)]
+    # Retained maps are in the outermost homes, and DRAM bytes are the same in all places.
+    if not reserved_bytes and setting.objective.metrics != (Metric.DRAM,):
+        places += places_apart(plan, setting.arch, setting.bits, home)
+    found = [(place, _costs_in(place, plan, graph, setting, number, staying)) for place in places]
+    return min(found, key=lambda item: _value(item[1], setting))
+
+
+@dataclass(frozen=True, slots=True)
+class _Crossing:
+    """The feature maps that a layer fetches from DRAM, those that it stores there, and all that it is the first of its
+    stack to touch."""
+
+    fetched: list[str]
+    stored: list[str]
+    new: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Tiles of a stack that run in the same homes."""
+
+    home: Homes
+    plan: StackPlan
+    copies: dict[str, Copies]
+
+
+def _costs_in(
+    place: Place, plan: StackPlan, graph: LayerGraph, setting: Setting, number: int, staying: Set[str]
+) -> tuple[LayerCost, ...]:
+    """The layers of a stack that lives in ``place``."""
+    parts = [_Part(place.tiles[0][0], plan, {})]
+    if place.apart:
+        parts = [_Part(home, plan.only(tiles.rows, tiles.columns), copies(plan, tiles)) for home, tiles in place.tiles]
+    seen: set[str] = set()
     costs = []
-    for layer_plan in plan.layers:
-        layer = graph.layer(layer_plan.name)
-        first_read = [edge for edge in layer.inputs if edge in plan.loads and edge not in loaded]
-        loaded.update(first_read)
-        fetched = [edge for edge in first_read if edge not in staying]
-        stored = [edge for edge in layer.outputs if edge in plan.stores and edge not in staying]
-        costs.append(_layer_in_stack(layer, layer_plan, plan, (fetched, stored), graph, setting, place, number))
+    for index, layer_plan in enumerate(plan.weights):
+        layer = graph.layer(layer_plan.layer)
+        new = [edge for edge in dict.fromkeys((*layer.inputs, *layer.outputs)) if edge not in seen]
+        seen.update(new)
+        crossing = _Crossing(
+            fetched=[edge for edge in new if edge in plan.loads and edge not in staying],
+            stored=[edge for edge in layer.outputs if edge in plan.stores and edge not in staying],
+            new=new,
+        )
+        costs.append(_layer_in_stack(index, layer, plan, parts, place, crossing, graph, setting, number))
     return tuple(costs)
 
 
 def _layer_in_stack(
+    index: int,
     layer: Layer,
-    layer_plan: LayerPlan,
     plan: StackPlan,
-    crossing: tuple[list[str], list[str]],
+    parts: Sequence[_Part],
+    place: Place,
+    crossing: _Crossing,
     graph: LayerGraph,
     setting: Setting,
-    place: Homes,
     number: int,
 ) -> LayerCost:
-    """One layer whose tiles find and leave everything on chip, with its share of what the stack loads and stores:
-    ``crossing`` names the feature maps that it fetches from DRAM and those that it stores there."""
-    fetched, stored = crossing
-    total = _Sum()
-    for tile in layer_plan.tiles:
-        if tile.problem is None:
-            reads = sum(words for _, words in tile.read_words) * tile.repeats
-            _on_chip(total, place.maps, "ifmap", setting, reads=reads)
-            _on_chip(total, place.maps, "ofmap", setting, updates=tile.write_words * tile.repeats)
-    proof = _map_tiles(total, layer, layer_plan, place.arch, setting)
-    for edge in fetched:
-        _from_dram(total, place.maps, "ifmap", plan.loads[edge], setting)
-    weights = layer_plan.weights.words * layer_plan.weights.fetches
+    """One layer whose tiles find and leave everything on chip, with its share of what the stack loads and stores."""
+    total, proof = _Sum(), _Proof("", True, 0.0)
+    for part in parts:
+        home, layer_plan = part.home, part.plan.layers[index]
+        for tile in layer_plan.tiles:
+            if tile.problem is None:
+                reads = sum(words for _, words in tile.read_words) * tile.repeats
+                _on_chip(total, home.maps, "ifmap", setting, reads=reads)
+                _on_chip(total, home.maps, "ofmap", setting, updates=tile.write_words * tile.repeats)
+        proof = proof.and_of(_map_tiles(total, layer, layer_plan, home.arch, setting))
+        for edge in crossing.fetched:
+            _from_dram(total, home.maps, "ifmap", part.plan.loads[edge], setting)
+        for edge in crossing.new:
+            if edge in part.copies:
+                _copy(total, part.copies[edge], home.maps, place, setting)
+        if place.weights is None and layer.problem is None:
+            _stream_parameters(total, layer, layer_plan, graph, setting)
+    weights = plan.weights[index].words * plan.weights[index].fetches
     if place.weights is not None and weights:
         _from_dram(total, place.weights, "weights", weights, setting)
-    elif place.weights is None and layer.problem is None:
-        _stream_parameters(total, layer, layer_plan, graph, setting)
-    for edge in stored:
+    for edge in crossing.stored:
         _in_dram(total, "ofmap", setting, updates=plan.stores[edge])
     _dram_cycles(total, setting)
-    return proof.of(cost_of(layer, graph, total.counts(), _operands(layer, setting), setting, number))
+    cost = cost_of(layer, graph, total.counts(), _operands(layer, setting), setting, number)
+    return replace(proof.of(cost), homes=place.names)
 
 
 def _tiled_from_dram(plan: StackPlan, graph: LayerGraph, setting: Setting, number: int) -> LayerCost:
@@ -221,6 +238,11 @@ class _Proof:
     text: str
     optimal: bool
     gap: float
+
+    def and_of(self, other: _Proof) -> _Proof:
+        """Of the tiles of both."""
+        text = "\n".join(filter(None, (self.text, other.text)))
+        return _Proof(text, self.optimal and other.optimal, max(self.gap, other.gap))
 
     def of(self, cost: LayerCost) -> LayerCost:
         return replace(cost, mapping=self.text, optimal=self.optimal, gap=self.gap)
@@ -264,6 +286,17 @@ def _from_dram(total: _Sum, home: Memory, tensor: str, words: int, setting: Sett
     _on_chip(total, home, tensor, setting, fills=words)
 
 
+def _copy(total: _Sum, item: Copies, tiles: Memory, place: Place, setting: Setting) -> None:
+    """What crosses between the tiles' memory and those of kept columns and lines: later tiles read it as ifmaps."""
+    for store, into, out_of in (
+        (place.columns, item.columns_in, item.columns_out),
+        (place.lines, item.lines_in, item.lines_out),
+    ):
+        if store.name != tiles.name and (into or out_of):
+            _on_chip(total, store, "ifmap", setting, reads=into, fills=out_of)
+            _on_chip(total, tiles, "ifmap", setting, reads=out_of, fills=into)
+
+
 def _dram_cycles(total: _Sum, setting: Setting) -> None:
     """Cycles of DRAM's port for all that crosses it."""
     dram = setting.arch.memories[0]
@@ -271,3 +304,15 @@ def _dram_cycles(total: _Sum, setting: Setting) -> None:
     read = sum(access.reads * dram.bits_of(setting.bits) for access in here)
     written = sum((access.fills + access.updates) * dram.bits_of(setting.bits) for access in here)
     total.level_cycles[dram.name] = bandwidth_cycles(dram, read, written)
+
+
+def _value(costs: Sequence[LayerCost], setting: Setting) -> tuple[float, ...]:
+    """What the simulation minimizes, of the layers of a stack together."""
+    energy_pj, latency_s = sum(cost.energy.value for cost in costs), sum(cost.latency_s for cost in costs)
+    values = {
+        Metric.ENERGY: energy_pj,
+        Metric.LATENCY: latency_s,
+        Metric.EDP: energy_pj * latency_s,
+        Metric.DRAM: sum(cost.dram_read_bytes + cost.dram_write_bytes for cost in costs),
+    }
+    return (*(values[metric] for metric in setting.objective.metrics), energy_pj)

@@ -23,9 +23,9 @@ from energysim.schedule.optimal import (
 from energysim.schedule.options import Option, extensible, stack_options
 from energysim.schedule.values import Retained, Schedule, Stack
 from energysim.simulation.bounds import Amount, Bounds
+from energysim.simulation.places import fits_on_chip
 from energysim.simulation.schedules import KeptMaps, one_stack
 from energysim.simulation.setting import Setting
-from energysim.simulation.stacks import fits_on_chip
 
 
 @dataclass(slots=True, eq=False)

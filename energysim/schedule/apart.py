@@ -1,0 +1,171 @@
+"""A stack whose tiles, kept columns and kept lines live in different memories: what each holds, and what is copied.
+
+The running tile works on regions in one memory. Columns that the next tile needs again, and lines for the next row of
+tiles, are copied out of it once, when they are fresh, and back when a tile uses them:
+
+    column store   all rows that the row of tiles uses, of the columns kept for later tiles of that row
+    line store     all columns, of the lines kept for later rows of tiles
+
+A tile takes the columns that it inherits from the column store, with all their rows, and of its fresh columns the
+inherited lines from the line store. A store in the tile's own memory is no copy. Equations: ``docs/schedules.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, prod
+
+from energysim.schedule.axes import Interval
+from energysim.schedule.live import Content, LiveRange
+from energysim.schedule.plan import StackPlan
+from energysim.schedule.tiles import AxisPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """One feature map along one axis in one tile, in coordinates. ``used``: what the tile reads, computes or stores;
+    ``inherited``: of that, what earlier tiles made; ``fresh``: what it makes; ``handed_on``: of that, what later tiles
+    want; ``held``: what is used and what is kept; ``before``, ``after``: kept from earlier and for later tiles."""
+
+    used: int
+    inherited: int
+    fresh: int
+    handed_on: int
+    held: int
+    before: int
+    after: int
+
+
+Extents = tuple[Along, ...]
+"""One per feature map of the stack."""
+
+
+def extents(axis: AxisPlan, edges: Sequence[str]) -> list[Extents]:
+    """For each tile along the axis, what it is of every feature map."""
+    return list(zip(*(_along(axis, edge) for edge in edges), strict=True))
+
+
+def _along(axis: AxisPlan, edge: str) -> list[Along]:
+    used, held, fresh = axis.used[edge], axis.held[edge], axis.fresh[edge]
+    kept, wanted = [0] * (len(held) + 1), [0] * len(held)
+    if axis.kept[edge]:
+        last = 0  # that a later tile uses: it may be less than what is held
+        for index in range(len(held) - 1, 0, -1):
+            last = max(last, used[index].stop)
+            if held[index].size:
+                made = fresh[index - 1]
+                kept[index] = Interval(held[index].start, held[index - 1].stop).size
+                wanted[index - 1] = Interval(max(made.start, held[index].start), min(made.stop, last)).size
+    return [
+        Along(
+            used=used[i].size,
+            inherited=used[i].size - fresh[i].size,  # what is fresh is all at the end of what is used
+            fresh=fresh[i].size,
+            handed_on=wanted[i],
+            held=held[i].size,
+            before=kept[i],
+            after=kept[i + 1],
+        )
+        for i in range(len(held))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class RangesApart:
+    """What feature maps need in each of the three memories while a tile runs; step i runs layer i of the stack."""
+
+    tile: tuple[LiveRange, ...]
+    columns: tuple[LiveRange, ...]
+    lines: tuple[LiveRange, ...]
+
+
+def ranges_apart(plan: StackPlan, bits: int, rows: Extents, columns: Extents, *, in_place: bool) -> RangesApart:
+    """The live ranges of a tile of these extents, with words of ``bits``; a range of no bytes is left out.
+
+    ``in_place``: kept columns stay where the tile has them; else the two have room of their own.
+    """
+    end = len(plan.weights) - 1
+    tile: list[LiveRange] = []
+    kept: list[LiveRange] = []
+    lines: list[LiveRange] = []
+    for edge, row, column in zip(plan.edges, rows, columns, strict=True):
+
+        def part(words: int, first: int, last: int, content: Content = Content.HALO, of: str = edge.edge) -> LiveRange:
+            return LiveRange(of, content, ceil(plan.graph.edges[of].shape[1] * words * bits / 8), first, last)
+
+        if in_place:
+            tile.append(part(row.used * column.held, edge.first, edge.last, Content.TILE))
+            kept.append(part(row.used * column.before, 0, edge.first - 1))
+            kept.append(part(row.used * column.after, edge.last + 1, end))
+        else:
+            tile.append(part(row.used * column.used, edge.first, edge.last, Content.TILE))
+            kept.append(part(row.used * max(column.before, column.after), 0, end))
+        lines.append(part(max(row.before, row.after) * plan.columns.span(edge.edge), 0, end))
+    found = (tuple(r for r in ranges if r.size_bytes and r.first <= r.last) for ranges in (tile, kept, lines))
+    return RangesApart(*found)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Words of one feature map, of all images, that cross between the tiles' memory and the two stores.
+
+    Rectangles move whole, with the holes of a stride or dilation in them.
+    """
+
+    columns_in: int
+    columns_out: int
+    lines_in: int
+    lines_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class TileSet:
+    """Tiles of a stack: all in these rows and columns of tiles."""
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+
+
+def copies(plan: StackPlan, tiles: TileSet) -> dict[str, Copies]:
+    """The copies of each feature map of the stack in these tiles, were both stores in other memories than the tiles."""
+    edges = tuple(edge.edge for edge in plan.edges)
+    rows, columns = extents(plan.rows, edges), extents(plan.columns, edges)
+    found = {}
+    for index, edge in enumerate(edges):
+        row, column = [rows[i][index] for i in tiles.rows], [columns[j][index] for j in tiles.columns]
+        planes = prod(plan.graph.edges[edge].shape[:2])
+        lines, across = planes * sum(a.used for a in row), planes * sum(a.fresh for a in column)
+        found[edge] = Copies(
+            columns_in=lines * sum(a.inherited for a in column),
+            columns_out=lines * sum(a.handed_on for a in column),
+            lines_in=across * sum(a.inherited for a in row),
+            lines_out=across * sum(a.handed_on for a in row),
+        )
+    return found
+
+
+def sorted_tiles(plan: StackPlan, test: Callable[[Extents, Extents], bool]) -> tuple[list[TileSet], list[TileSet]]:
+    """The tiles of which ``test`` (extents of the rows, extents of the columns) holds, and the others."""
+    edges = [edge.edge for edge in plan.edges]
+    columns = _alike(extents(plan.columns, edges))
+    by_columns: dict[tuple[int, ...], list[int]] = {}
+    for row, rows in _alike(extents(plan.rows, edges)).items():
+        passing = tuple(sorted(j for column, those in columns.items() if test(row, column) for j in those))
+        by_columns.setdefault(passing, []).extend(rows)
+    every = range(len(plan.columns.tiles))
+    passed: list[TileSet] = []
+    failed: list[TileSet] = []
+    for passing, rows in by_columns.items():
+        others = tuple(j for j in every if j not in set(passing))
+        for found, those in ((passed, passing), (failed, others)):
+            if those:
+                found.append(TileSet(tuple(rows), those))
+    return passed, failed
+
+
+def _alike(tiles: Sequence[Extents]) -> dict[Extents, list[int]]:
+    groups: dict[Extents, list[int]] = {}
+    for index, tile in enumerate(tiles):
+        groups.setdefault(tile, []).append(index)
+    return groups
