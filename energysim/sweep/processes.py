@@ -130,12 +130,11 @@ def _work(connection: Connection[Any, Any], command: tuple[str, ...], variables:
         else:
             os.environ[name] = value
     sys.stdout = sys.stderr  # stdout may carry the sweep's JSON
-    try:
+    # The other end may go while it has not read everything, which resets the pipe: no error either.
+    with contextlib.suppress(EOFError, OSError):
         while True:
             for task in connection.recv():
                 connection.send(outcome_of(task, command))
-    except (EOFError, BrokenPipeError):
-        return
 
 
 def _end_with_parent() -> None:

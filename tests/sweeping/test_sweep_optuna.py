@@ -18,9 +18,9 @@ sweep:
   workload: WORKLOAD
   arch: ARCH
   variant: [layerwise, tiled, buffered]
-  tile: {from: 1, to: 6}
+  tile: {from: 1, to: 5}
   buffer: [32 B, 64 B, 4 KiB]
-  arch.GLB.capacity: {from: 64 B, to: 256 B, step: 32 B}
+  arch.GLB.capacity: {from: 64 B, to: 256 B, step: 48 B}
   arch.PE.x: [1, 2, 4]
 goals: [energy_pj, latency_s]
 constraints: {max_latency: 2 us}
@@ -43,11 +43,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 def test_a_search_finds_the_front_with_part_of_the_points(
     tmp_path: Path, whole: list[dict[str, Any]], method: str
 ) -> None:
-    search = f"search: {{method: {method}, points: 96, population: 12, seed: 3}}\n"
+    search = f"search: {{method: {method}, points: 64, population: 16, seed: 3}}\n"
     file = write_case(tmp_path, SPACE + search)
     result = run_sweep(file, tmp_path / "r.db", jobs=1)
     experiment = load_experiment(file)
-    assert result.infeasible and len(result.keys) <= 96 < len(whole) == len(experiment.space)
+    assert result.infeasible and len(result.keys) <= 64 < len(whole) == len(experiment.space)
     best = {
         name: pareto_front([r for r in found if r["status"] == "ok" and keeps(r, experiment.limits)], experiment.goals)
         for name, found in (("search", rows(tmp_path / "r.db")), ("grid", whole))

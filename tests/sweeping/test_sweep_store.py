@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from sweep_cases import write_case
+from warm import Warm
 
 from energysim.errors import EnergySimError
 from energysim.sweep import Point, Store, evaluate
@@ -105,30 +106,29 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "missing.db").exists()
 
 
-def test_several_writers_at_once(tmp_path: Path, task: Task) -> None:
+def write_at_once(directory: str) -> None:
+    """In a process of its own: three more open a store that does not exist yet, at the same moment."""
+    for number in range(6):
+        wait, start = os.pipe()
+        children = [child for _ in range(3) if (child := os.fork())]
+        if len(children) < 3:
+            os.close(start)
+            os.read(wait, 1)
+            with Store.open(f"{directory}/{number}.db", create=True) as store:
+                for row in range(20):
+                    store.put(Outcome(str(row), Point("w", "a"), FAILED, "x" * 2000))
+            os._exit(0)
+        os.close(start)
+        codes = [os.waitpid(child, 0)[1] for child in children]
+        if any(codes):
+            sys.exit(f"round {number}")
+
+
+def test_several_writers_at_once(tmp_path: Path, warm: Warm) -> None:
     """Processes open a store that does not exist yet and write the same rows."""
-    code = (
-        "import os, sys\n"
-        "from energysim.sweep.store import Store\n"
-        "from energysim.sweep.evaluation import Outcome, FAILED\n"
-        "from energysim.sweep.point import Point\n"
-        "for number in range(15):\n"
-        "    wait, start = os.pipe()\n"
-        "    children = [child for _ in range(3) if (child := os.fork())]\n"
-        "    if len(children) < 3:\n"
-        "        os.close(start)\n"
-        "        os.read(wait, 1)\n"
-        "        with Store.open(f'{sys.argv[1]}/{number}.db', create=True) as store:\n"
-        "            for row in range(20):\n"
-        "                store.put(Outcome(str(row), Point('w', 'a'), FAILED, 'x' * 2000))\n"
-        "        os._exit(0)\n"
-        "    os.close(start)\n"
-        "    if any([os.waitpid(child, 0)[1] for child in children]):\n"
-        "        sys.exit(f'round {number}')\n"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    warm.run("test_sweep_store:write_at_once", tmp_path)
     stores = sorted(tmp_path.glob("*.db"))
-    assert len(stores) == 15
+    assert len(stores) == 6
     for path in stores:
         with Store.open(path) as store:
             assert len(store) == 20
