@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from energysim.errors import EnergySimError
+from energysim.sweep.accuracy import Accuracies, accuracy_of
 from energysim.sweep.buffers import asked_bytes
 from energysim.sweep.limits import Limit
 from energysim.sweep.point import Point
-from energysim.sweep.resolve import area_of, workload_of
+from energysim.sweep.resolve import area_of
 
 
 @dataclass(frozen=True)
@@ -17,27 +17,29 @@ class Rules:
     """``limits`` of an experiment; ``accuracies`` of its networks."""
 
     limits: tuple[Limit, ...]
-    accuracies: Mapping[str, float]
+    accuracies: Accuracies
 
     def against(self, point: Point) -> str | None:
         """Which limits the point breaks, and by which values; None where a simulation has to tell."""
-        broken = []
-        for limit in self.limits:
-            value = self._known(limit.column, point)
-            if value is not None and limit.excess({limit.column: value}) > 0:
-                broken.append(f"{limit}: {value:g}")
+        try:
+            broken = [text for limit in self.limits if (text := self._broken(limit, point))]
+        except EnergySimError:
+            return None  # its own failure: computing it tells
         return f"ruled out by {', '.join(broken)}" if broken else None
 
+    def _broken(self, limit: Limit, point: Point) -> str | None:
+        value = self._known(limit.column, point)
+        if value is None and limit.column == "accuracy":
+            return f"{limit}: not known for its images"
+        broken = value is not None and limit.excess({limit.column: value}) > 0
+        return f"{limit}: {value:g}" if broken else None
+
     def _known(self, column: str, point: Point) -> float | None:
-        try:
-            match column:
-                case "used_buffer_bytes":
-                    return asked_bytes(point)
-                case "area_mm2":
-                    return area_of(point.arch, point.overrides, point.estimator, point.ert, point.art)
-                case "accuracy":
-                    name = workload_of(point.workload, point.input, point.batch).name
-                    return self.accuracies.get(name)
-        except EnergySimError:
-            pass  # a point's own failure: computing it tells
+        match column:
+            case "used_buffer_bytes":
+                return asked_bytes(point)
+            case "area_mm2":
+                return area_of(point.arch, point.overrides, point.estimator, point.ert, point.art)
+            case "accuracy":
+                return accuracy_of(point, self.accuracies)
         return None

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 
 from energysim.errors import EnergySimError
+from energysim.sweep.accuracy import Accuracies, accuracy_of
 from energysim.sweep.experiment import Experiment
 from energysim.sweep.resolve import area_of, workload_of
 
 
-def check_known(experiment: Experiment, accuracies: Mapping[str, float]) -> None:
+def check_known(experiment: Experiment, accuracies: Accuracies) -> None:
     """Raises EnergySimError where a goal or limit is about the accuracy of networks that no run trained, or the area
     of devices whose components state none."""
     asked = {*experiment.goals, *(limit.column for limit in experiment.limits)}
     legs = experiment.space.legs
     if "accuracy" in asked:
-        names = dict.fromkeys(workload_of(leg.base.workload, dict(leg.axes)["input"][0], None).name for leg in legs)
-        unknown = [name for name in names if name not in accuracies]
+        points = [replace(leg.base, input=shape) for leg in legs for shape in dict(leg.axes)["input"]]
+        names = {point: workload_of(point.workload, point.input, None).name for point in points}
+        known = {name for point, name in names.items() if accuracy_of(point, accuracies) is not None}
+        unknown = [name for name in dict.fromkeys(names.values()) if name not in known]
         if unknown:
+            sizes = [f"{name} with {accuracies[name].images}" for name in unknown if name in accuracies]
             raise EnergySimError(
-                f"no accuracy is known of {', '.join(unknown)}",
+                f"no accuracy is known of {', '.join(unknown)}" + (f" (trained: {', '.join(sizes)})" if sizes else ""),
                 hint="`energysim train` finds it; name its directory by --runs or 'accuracy_from:'",
             )
     if "area_mm2" in asked:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energysim.errors import EnergySimError
-from energysim.sweep.accuracy import accuracies_of
+from energysim.sweep.accuracy import accuracies_of, accuracy_of
 from energysim.sweep.beforehand import Rules
 from energysim.sweep.buffers import fitted
 from energysim.sweep.evaluation import FAILED, INFEASIBLE, OK, RULED_OUT, Outcome, Task
@@ -22,7 +22,7 @@ from energysim.sweep.known import check_known
 from energysim.sweep.limits import keeps
 from energysim.sweep.pareto import pareto_front
 from energysim.sweep.point import Point
-from energysim.sweep.resolve import forget_specs, workload_of
+from energysim.sweep.resolve import forget_specs
 from energysim.sweep.store import Store
 from energysim.version import __version__
 
@@ -173,8 +173,7 @@ class _Sweep:
         total = expected or len(self.asked)
         self._tell(total, "")
         for outcome in self.executor.run(list(open_tasks.values())):
-            name = workload_of(outcome.point.workload, outcome.point.input, outcome.point.batch).name
-            self.store.put(outcome, self.command, self.rules.accuracies.get(name))
+            self.store.put(outcome, self.command, accuracy_of(outcome.point, self.rules.accuracies))
             self.status[outcome.key] = outcome.status
             self.computed += 1
             self._tell(total, str(outcome.point))

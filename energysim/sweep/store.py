@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from energysim.errors import EnergySimError, NotFoundError
 from energysim.inputs import parse_inputs
+from energysim.sweep.accuracy import Accuracies
 from energysim.sweep.evaluation import OK, RULED_OUT, Outcome, unpacked
 from energysim.sweep.point import Point
 from energysim.version import __version__
@@ -128,12 +129,17 @@ class Store:
                 values,
             )
 
-    def set_accuracy(self, accuracies: Mapping[str, float]) -> None:
-        """The accuracy of every stored point of the networks named. Raises StoreError."""
+    def set_accuracy(self, accuracies: Accuracies) -> None:
+        """The accuracy of every stored point of the networks named; none with images of another size than it was
+        reached with. Raises StoreError."""
         with _told(self.path):
             self._connection.executemany(
-                "UPDATE points SET accuracy = ? WHERE workload_name = ?",
-                [(accuracy, name) for name, accuracy in accuracies.items()],
+                "UPDATE points SET accuracy = CASE WHEN coalesce(input, '') = '' OR input LIKE ? THEN ? END "
+                "WHERE workload_name = ?",
+                [
+                    ("%" if known.image is None else f"%x{known.images}", known.top1, name)
+                    for name, known in accuracies.items()
+                ],
             )
 
     def statuses(self, keys: Iterable[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 from sweep_cases import write_case
 
 from energysim.sweep import Point, Store, SweepResult, load_experiment, run_sweep
+from energysim.sweep.accuracy import Accuracy
 from energysim.sweep.beforehand import Rules
 from energysim.sweep.buffers import asked_bytes, fitted, room_bytes
 from energysim.sweep.evaluation import Task, outcome_of
@@ -75,8 +76,9 @@ def test_areas_and_accuracies_rule_out_whole_devices_and_networks(tmp_path: Path
     areas = [dict(outcome_of(Task("", point)).totals)["area_mm2"] for point in (narrow, wide)]
     assert areas == pytest.approx([0.0007, 0.0013])
     least = load_experiment(write_case(tmp_path, space + "constraints: {min_accuracy: 0.9}\n")).limits
-    assert Rules(least, {"net": 0.85}).against(narrow) == "ruled out by accuracy >= 0.9: 0.85"
-    assert Rules(least, {"net": 0.9}).against(narrow) is None and Rules(least, {}).against(narrow) is None
+    assert Rules(least, {"net": Accuracy(0.85)}).against(narrow) == "ruled out by accuracy >= 0.9: 0.85"
+    assert Rules(least, {"net": Accuracy(0.9)}).against(narrow) is None
+    assert Rules(least, {}).against(narrow) == "ruled out by accuracy >= 0.9: not known for its images"
 
 
 def test_a_ruling_holds_for_its_limits_only_and_what_was_computed_stays(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from warm import Warm
 
 from energysim.errors import EnergySimError
 from energysim.sweep import Point, Store, evaluate
+from energysim.sweep.accuracy import Accuracy
 from energysim.sweep.evaluation import FAILED, OK, Outcome, Task, outcome_of
 from energysim.sweep.export import export
 from energysim.sweep.identity import key_of
@@ -42,7 +43,7 @@ def test_a_result_comes_back_as_it_was(tmp_path: Path, task: Task) -> None:
         assert row["optimal"] is True and row["gap"] == 0.0 and row["used_bits"] == 8
         assert row["arch_sha256"] == document["arch"]["sha256"] and row["accuracy"] == 0.5
         assert row["overrides"] == {"PE.x": 2, "clock": "2 GHz"} and row["command"] == ["energysim", "sweep"]
-        store.set_accuracy({"net": 0.75, "nothing": 0.1})
+        store.set_accuracy({"net": Accuracy(0.75, (3, 8, 8)), "nothing": Accuracy(0.1)})
         (again,) = store.rows([task.key])
         assert again["accuracy"] == 0.75
         with pytest.raises(EnergySimError, match="no point 'other'"):
