@@ -183,10 +183,9 @@ def shadows(front: Front, used: int, components: int, tensors: int) -> Ints:
 
 
 @inlined
-def _insert(front: Front, used: int, row: Floats, bound: float, tile: int, goal: Goal, tensors: int) -> int:
-    """Row where the label now stands, -1 if another one dominates it. Drops what it dominates."""
+def _dominated(front: Front, used: int, row: Floats, tile: int, components: int, tensors: int) -> bool:
+    """Whether a label of the front is as good as ``row``, which is written to the free row ``used`` for that."""
     floats, next_ = front.floats, front.next_
-    components = goal.components
     for i in range(len(row)):
         floats[used, i] = row[i]
     previous, at = -1, front.head[tile]
@@ -197,9 +196,16 @@ def _insert(front: Front, used: int, row: Floats, bound: float, tile: int, goal:
                 next_[previous] = next_[at]
                 next_[at] = front.head[tile]
                 front.head[tile] = at
-            return -1
+            return True
         previous = at
         at = next_[at]
+    return False
+
+
+@inlined
+def _insert(front: Front, used: int, bound: float, tile: int, components: int, tensors: int) -> None:
+    """Add the label in the row ``used`` to those of its tile, without those that it dominates."""
+    floats, next_ = front.floats, front.next_
     previous, at = -1, front.head[tile]
     while at >= 0:
         following = next_[at]
@@ -213,9 +219,18 @@ def _insert(front: Front, used: int, row: Floats, bound: float, tile: int, goal:
             previous = at
         at = following
     front.bounds[used] = bound
-    front.next_[used] = front.head[tile]
+    next_[used] = front.head[tile]
     front.head[tile] = used
-    return used
+
+
+@inlined
+def _hopeless(
+    tables: Tables, level: Level, goal: Goal, reach: Floats, old: Floats, at: int, most: float, best: float, costs: Floats
+) -> bool:
+    """Whether no tile behind the entry ``at`` of ``reach`` can lead to less than ``best``."""
+    for k in range(goal.components):
+        costs[k] = old[k] + reach[k, at]
+    return metric_of(goal.metric, goal, costs, tables.macs / (goal.macs_per_cycle * most)) >= best
 
 
 @lean
@@ -231,9 +246,13 @@ def expand(
     front: Front,
     used: int,
     best: float,
+    reach: Floats,
     work: Scratch,
 ) -> tuple[int, int, float, int]:
     """Grow the labels ``order[start:]`` by one node.
+
+    ``reach``: [dimension, component, tile], see :func:`energysim.mapping.search.lattice.reachable_minima`; empty where
+    every tile is to be looked at.
 
     Returns (labels done, rows used, best complete value, candidates counted). It stops at a label for which the front
     has no room left; the same label can be tried again, since what it has inserted already dominates its repetition.
@@ -242,7 +261,7 @@ def expand(
     at_window = components + 1 + 3 * tensors + 2
     row, costs, window, product = work.row, work.costs, work.window, work.product
     from_, to, split, choice = work.digits[0], work.digits[1], work.digits[2], work.digits[3]
-    tile_at, split_at, mask_at = work.at[0], work.at[1], work.at[2]
+    tile_at, split_at, mask_at, rest_at = work.at[0], work.at[1], work.at[2], work.at[3]
     counted = 0
     for position in range(start, len(order)):
         label = order[position]
@@ -250,6 +269,12 @@ def expand(
         tile = source_ints[label, TILE]
         for d in range(dims):
             from_[d] = tile // tables.stride[d] % tables.ndiv[d]
+        most = old[components] * level.most_split[tile] * (level.fan_out if level.is_array else 1.0)
+        if len(reach) and _hopeless(tables, level, goal, reach[0], old, tile, most, best, costs):
+            continue
+        rest_at[0] = tile
+        for d in range(dims):
+            rest_at[d + 1] = rest_at[d] - from_[d] * tables.stride[d]
         depth = 0
         choice[0] = -1
         while depth >= 0:
@@ -273,6 +298,10 @@ def expand(
             split_at[depth + 1] = split_at[depth] + f * tables.stride[depth]
             mask_at[depth + 1] = mask_at[depth] | ((1 << depth) if f > 0 else 0)
             if depth < dims - 1:
+                if len(reach) and _hopeless(
+                    tables, level, goal, reach[depth + 1], old, tile_at[depth + 1] + rest_at[depth + 1], most, best, costs
+                ):
+                    continue
                 depth += 1
                 choice[depth] = -1
                 continue
@@ -284,12 +313,8 @@ def expand(
                 continue
             if level.ahead.least[0, new_tile] == np.inf:
                 continue
-            most = old[components] * level.most_split[new_tile]
-            if level.is_array:
-                most *= product[dims]
-            for k in range(components):
-                costs[k] = old[k] + level.split.least[k, new_tile]
-            if metric_of(goal.metric, goal, costs, tables.macs / (goal.macs_per_cycle * most)) >= best:
+            made = old[components] * level.most_split[new_tile] * (product[dims] if level.is_array else 1.0)
+            if _hopeless(tables, level, goal, level.split.least, old, new_tile, made, best, costs):
                 continue
             begin, options = level.option_start[mask], level.option_count[mask]
             reached = -np.inf
@@ -323,6 +348,11 @@ def expand(
                 if level.closes:
                     close(tables, level, goal, new_tile, to, row)
                 forget(tables, level, goal, row)
+                if not level.is_final:
+                    if used >= len(front.bounds):
+                        return position, used, best, counted
+                    if _dominated(front, used, row, new_tile, components, tensors):
+                        continue
                 bound = reached
                 limited = -np.inf
                 if level.is_final:
@@ -348,11 +378,8 @@ def expand(
                     used = 1
                     at = 0
                 else:
-                    if used >= len(front.bounds):
-                        return position, used, best, counted
-                    at = _insert(front, used, row, bound, new_tile, goal, tensors)
-                    if at < 0:
-                        continue
+                    _insert(front, used, bound, new_tile, components, tensors)
+                    at = used
                     used += 1
                 front.ints[at, TILE] = new_tile
                 front.ints[at, PARENT] = label

@@ -19,24 +19,46 @@ def lattice_minimum(values: Floats, tables: Tables, factor_ok: Ints) -> Floats:
     return result
 
 
+def reachable_minima(values: Floats, tables: Tables, factor_ok: Ints) -> Floats:
+    """[dimension, row, tile]: for every tile the least value over the tiles reached by allowed factors of this and the
+    later dimensions, while the earlier ones stay."""
+    result = np.empty((len(tables.ndiv), *values.shape))
+    _lower_by_dimension(values, result, tables.ndiv, tables.stride, tables.quotient, factor_ok)
+    return result
+
+
 @compiled
 def _lower(result: Floats, shape: Ints, stride: Ints, quotient: Ints, factor_ok: Ints) -> None:
     for d in range(len(shape)):
-        n, step = shape[d], stride[d]
-        block = step * n
-        for row in range(result.shape[0]):
-            for base in range(0, result.shape[1], block):
-                for i in range(n - 1, -1, -1):
-                    to = base + i * step
-                    if not factor_ok[d, 0]:
+        _lower_along(result, d, shape, stride, quotient, factor_ok)
+
+
+@compiled
+def _lower_by_dimension(
+    values: Floats, result: Floats, shape: Ints, stride: Ints, quotient: Ints, factor_ok: Ints
+) -> None:
+    for d in range(len(shape) - 1, -1, -1):
+        result[d] = values if d == len(shape) - 1 else result[d + 1]
+        _lower_along(result[d], d, shape, stride, quotient, factor_ok)
+
+
+@compiled
+def _lower_along(result: Floats, d: int, shape: Ints, stride: Ints, quotient: Ints, factor_ok: Ints) -> None:
+    n, step = shape[d], stride[d]
+    block = step * n
+    for row in range(result.shape[0]):
+        for base in range(0, result.shape[1], block):
+            for i in range(n - 1, -1, -1):
+                to = base + i * step
+                if not factor_ok[d, 0]:
+                    for low in range(step):
+                        result[row, to + low] = np.inf
+                for j in range(i):
+                    f = quotient[d, i, j]
+                    if f >= 0 and factor_ok[d, f]:
+                        from_ = base + j * step
                         for low in range(step):
-                            result[row, to + low] = np.inf
-                    for j in range(i):
-                        f = quotient[d, i, j]
-                        if f >= 0 and factor_ok[d, f]:
-                            from_ = base + j * step
-                            for low in range(step):
-                                result[row, to + low] = min(result[row, to + low], result[row, from_ + low])
+                            result[row, to + low] = min(result[row, to + low], result[row, from_ + low])
 
 
 def split_minimum(

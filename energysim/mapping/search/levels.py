@@ -12,18 +12,21 @@ from energysim.arch.spec import Array, Memory
 from energysim.mapping.search.bounds import Bounds
 from energysim.mapping.search.hierarchy import Hierarchy
 from energysim.mapping.search.orders import Order, OrderRules, orders
+from energysim.mapping.search.reach import Reach
 from energysim.mapping.search.records import OUTERMOST, UNKEPT, Bound, Floats, Ints, Level
 from energysim.mapping.search.setting import Setting, fits
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """``levels`` and ``options`` per active node; ``root``: least components of any mapping ([component])."""
+    """``levels``, ``options`` and the tables of ``reach`` per active node; ``root``: least components of any mapping
+    ([component])."""
 
     hierarchy: Hierarchy
     levels: tuple[Level, ...]
     options: tuple[tuple[Order, ...], ...]
     root: Floats
+    reach: Reach
 
 
 class _Builder:
@@ -73,7 +76,7 @@ class _Builder:
             level, order = self._level(position, splits[position], ahead[position + 1], closings)
             levels.append(level)
             options.append(order)
-        return Prepared(self.hierarchy, tuple(levels), tuple(options), root)
+        return Prepared(self.hierarchy, tuple(levels), tuple(options), root, Reach(self.space, tuple(levels)))
 
     def _level(
         self, position: int, split: Floats, ahead: Floats, closings: list[int]

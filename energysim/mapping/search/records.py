@@ -106,7 +106,7 @@ class Scratch(NamedTuple):
     window: Floats
     digits: Ints  # [4, dim]: of the tile, of the tile inside, of the factors, and the choice of the walk over them
     product: Floats  # [dim + 1]
-    at: Ints  # [3, dim + 1]: tile, split and loops so far
+    at: Ints  # [4, dim + 1]: tile, split and loops so far, and what the dimensions to come add to the tile from which they start
 
 
 def scratch(columns: int, components: int, dims: int) -> Scratch:
@@ -116,5 +116,5 @@ def scratch(columns: int, components: int, dims: int) -> Scratch:
         np.zeros(WINDOW),
         np.zeros((4, dims), np.int64),
         np.ones(dims + 1),
-        np.zeros((3, dims + 1), np.int64),
+        np.zeros((4, dims + 1), np.int64),
     )

@@ -138,6 +138,15 @@ class Space:
         return result.reshape(self.size)
 
     @cached_property
+    def divisors_of(self) -> Floats:
+        """[tile]: tiles that divide it."""
+        result = np.ones(self.shape)
+        for d, divs in enumerate(self.divisors):
+            below = [sum(n % other == 0 for other in divs) for n in divs]
+            result = result * self._spread(np.array(below, dtype=float), [d])
+        return result.reshape(self.size)
+
+    @cached_property
     def words(self) -> Floats:
         """[tensor, tile]: words of the largest tile."""
         result = np.ones((len(self.plans), *self.shape))

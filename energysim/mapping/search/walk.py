@@ -74,11 +74,12 @@ def walk_hierarchy(
     floats, ints, bounds = _root(setting, goal)
     work = scratch(floats.shape[1], goal.components, len(setting.space.dims))
     alive = shadowed = np.zeros(1, dtype=np.int64)
-    for level in prepared.levels:
+    for position, level in enumerate(prepared.levels):
         order = alive[np.argsort(bounds[alive], kind="stable")]
         if beam is not None and len(order) > beam:
             result.bound = min(result.bound, float(bounds[order[beam]]))
             order = order[:beam]
+        reach = prepared.reach.table(position, ints[order, TILE])
         front = _empty(floats.shape[1], setting.space.size)
         used = 0
         for first in range(0, len(order), _CHUNK):
@@ -104,6 +105,7 @@ def walk_hierarchy(
                     front,
                     used,
                     best,
+                    reach,
                     work,
                 )
                 clock.evaluated += counted
