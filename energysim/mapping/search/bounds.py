@@ -9,6 +9,7 @@ the factors allow; what the class's own tensors cost is added by the kernel, whi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class Bounds:
                 source = self.hierarchy.source(node + 1, t)
                 if source is not None:
                     later = (n for n in self.setting.nodes if n > node and t in self.hierarchy.kept[n])
-                    fan = self.fan_before(source, node)
+                    fan = self.fan_before(source, node, t)
                     result.append(Served(t, source, next(later, self.setting.compute), fan))
             self._pending[node] = result
         return self._pending[node]
@@ -72,13 +73,10 @@ class Bounds:
     def instances(self, node: int) -> float:
         return float(self.arch.instances(node))
 
-    def fan_before(self, source: int, node: int) -> float:
-        """Most children that share a transfer in the arrays between a memory and a node further in."""
-        fan = 1.0
-        for array in self.arch.nodes[source:node]:
-            if isinstance(array, Array):
-                fan *= array.x * array.y
-        return fan
+    def fan_before(self, source: int, node: int, tensor: int) -> float:
+        """Most children that share a transfer of a tensor in the arrays between a memory and a node further in."""
+        shared = self.setting.most_alike
+        return prod(float(shared[array][tensor]) for array in range(source, node) if array in shared)
 
     def received(self, closing: int, after: Floats) -> Floats:
         """[component, class, tile]: what the closing's own fills and everything inside cost at least."""
@@ -133,20 +131,33 @@ class Bounds:
                 result[k, z] = self.space.tables.output_words * here * scale
         return result
 
-    def sent(self, served: list[Served]) -> Floats:
-        """[component, class, tile]: least cost at the serving memories, for tiles below the loops of a memory.
+    def sent(self, served: list[Served], node: int) -> Floats:
+        """[component, class, tile]: least cost at the serving memories, for tiles below the loops of memory ``node``.
 
         Where another tensor's class is innermost there, a tensor is sent anew at every step above the tile.
         """
         setting = self.setting
         result = np.zeros((len(setting.components), len(setting.classes), self.space.size))
+        words = {one.tensor: self.words(one, node) for one in served}
         for k, component in enumerate(setting.components):
             for one in served:
-                cost = self.serving_cost(component, one, self.space.tables.floor[one.tensor])
+                cost = self.serving_cost(component, one, words[one.tensor])
                 for z, free in enumerate(setting.classes):
                     if one.closing == setting.compute or not free >> one.tensor & 1:
                         result[k, z] += cost
         return result
+
+    def words(self, served: Served, node: int) -> Floats:
+        """[tile]: words that leave for tiles below the loops of ``node``, by the children that share them so far.
+
+        What no memory stores on the way is sent for every MAC, but for those that the arrays to come let share it.
+        """
+        tables, t = self.space.tables, served.tensor
+        words: Floats = tables.floor[t]
+        if served.closing == self.setting.compute:
+            shared = self.setting.most_shared[self.setting.nodes.index(node) + 1][t]
+            words = np.maximum(words, tables.exact[t, 0] / shared)
+        return words
 
     def serving_cost(self, component: Component, served: Served, words: Floats) -> Floats:
         """Of ``words`` per array that might share them, first touches not taken off."""
@@ -222,7 +233,7 @@ class Bounds:
                 inner = inner - (self.credit(closing, [node]) * np.array(made)[:, None])[:, :, None]
             return inner.min(axis=1)
         pending = self.pending(node)
-        total = inner + self.sent(pending) + self.absorbing(node, closing, pending)
+        total = inner + self.sent(pending, node) + self.absorbing(node, closing, pending)
         for k, component in enumerate(self.setting.components):
             for z, free in enumerate(self.free(node)):
                 for one in pending:

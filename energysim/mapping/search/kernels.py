@@ -91,7 +91,7 @@ def _bound(
             least = tables.floor[t, tile]
             if free:
                 least = max(least / row[at_absorbed + t], tables.floor_all[t, tile])
-            sent = least * row[at_shared + t]
+            sent = max(least, bound.direct[t] / level.most_shared[t, tile]) * row[at_shared + t]
             for k in range(components):
                 above = row[at_server + t] if level.read_split[k] else 1.0
                 if t == tables.output:
@@ -225,7 +225,7 @@ def _insert(front: Front, used: int, bound: float, tile: int, components: int, t
 
 @inlined
 def _hopeless(
-    tables: Tables, level: Level, goal: Goal, reach: Floats, old: Floats, at: int, most: float, best: float, costs: Floats
+    tables: Tables, goal: Goal, reach: Floats, old: Floats, at: int, most: float, best: float, costs: Floats
 ) -> bool:
     """Whether no tile behind the entry ``at`` of ``reach`` can lead to less than ``best``."""
     for k in range(goal.components):
@@ -270,7 +270,7 @@ def expand(
         for d in range(dims):
             from_[d] = tile // tables.stride[d] % tables.ndiv[d]
         most = old[components] * level.most_split[tile] * (level.fan_out if level.is_array else 1.0)
-        if len(reach) and _hopeless(tables, level, goal, reach[0], old, tile, most, best, costs):
+        if len(reach) and _hopeless(tables, goal, reach[0], old, tile, most, best, costs):
             continue
         rest_at[0] = tile
         for d in range(dims):
@@ -299,7 +299,14 @@ def expand(
             mask_at[depth + 1] = mask_at[depth] | ((1 << depth) if f > 0 else 0)
             if depth < dims - 1:
                 if len(reach) and _hopeless(
-                    tables, level, goal, reach[depth + 1], old, tile_at[depth + 1] + rest_at[depth + 1], most, best, costs
+                    tables,
+                    goal,
+                    reach[depth + 1],
+                    old,
+                    tile_at[depth + 1] + rest_at[depth + 1],
+                    most,
+                    best,
+                    costs,
                 ):
                     continue
                 depth += 1
@@ -314,7 +321,7 @@ def expand(
             if level.ahead.least[0, new_tile] == np.inf:
                 continue
             made = old[components] * level.most_split[new_tile] * (product[dims] if level.is_array else 1.0)
-            if _hopeless(tables, level, goal, level.split.least, old, new_tile, made, best, costs):
+            if _hopeless(tables, goal, level.split.least, old, new_tile, made, best, costs):
                 continue
             begin, options = level.option_start[mask], level.option_count[mask]
             reached = -np.inf

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from energysim.arch.spec import Array, Memory
-from energysim.mapping.search.bounds import Bounds
+from energysim.mapping.search.bounds import Bounds, Served
 from energysim.mapping.search.hierarchy import Hierarchy
 from energysim.mapping.search.orders import Order, OrderRules, orders
 from energysim.mapping.search.reach import Reach
@@ -58,10 +58,11 @@ class _Builder:
                 inner = self.bounds.through_array(node, closing, inner)
                 ahead[position] = inner
                 continue
-            ahead[position] = self.bounds.reduce(inner + self.bounds.sent(self.bounds.pending(node)), node)
+            ahead[position] = self.bounds.reduce(inner + self.bounds.sent(self.bounds.pending(node), node), node)
             own = [served for served in self.bounds.pending(node) if served.source == node]
             after = (
-                self.bounds.reduce(inner + self.bounds.sent(own), node) + self.bounds.absorbing(node, closing, own)
+                self.bounds.reduce(inner + self.bounds.sent(own, node), node)
+                + self.bounds.absorbing(node, closing, own)
             ).min(axis=1)
             after[:, ~fits(setting, self.hierarchy, node)] = np.inf
             closing, inner = node, None
@@ -140,6 +141,7 @@ class _Builder:
                 any_class=to_memory,
             ),
             most_split=setting.most_split[position + 1],
+            most_shared=setting.most_shared[position + 1],
             **tables,
         )
         return level, options
@@ -164,9 +166,15 @@ class _Builder:
             any_class=any_class,
             classes=np.array(self.bounds.free(node), dtype=np.int64),
             pending=np.array([any(one.tensor == t for one in pending) for t in range(self.tensors)], dtype=np.int64),
+            direct=np.array([self._direct(t, pending) for t in range(self.tensors)]),
             read=read,
             fill=fill,
         )
+
+    def _direct(self, tensor: int, pending: list[Served]) -> float:
+        """Words that the compute units receive, where no memory on the way stores them."""
+        past = any(one.tensor == tensor and one.closing == self.setting.compute for one in pending)
+        return float(self.space.tables.exact[tensor, 0]) if past else 0.0
 
     def _options(self, position: int) -> tuple[tuple[Order, ...], dict[str, Ints]]:
         spec = self.arch.nodes[self.setting.nodes[position]]

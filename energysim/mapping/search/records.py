@@ -38,6 +38,7 @@ class Bound(NamedTuple):
     any_class: bool  # loops follow before the closing that these classes speak of
     classes: Ints  # [class]: bit mask of tensors that may absorb
     pending: Ints  # [tensor]: 1 if some memory serves it from here on
+    direct: Floats  # [tensor]: words that the compute units receive from that memory, no other one between; else 0
     # [component, tensor], per word that this memory sends; column ``tensors`` of ``read`` holds the ofmap's updates:
     read: Floats
     fill: Floats  # per word received at the next closing, at the most instances; 0 if the tensor passes it by
@@ -70,6 +71,7 @@ class Level(NamedTuple):
     split: Bound  # after the split, before the next node's closing, if any (used at memories)
     ahead: Bound  # after the closing
     most_split: Floats  # [tile]: most compute instances that the arrays after this node make of a tile
+    most_shared: Floats  # [tensor, tile]: most of them that one transfer can serve
 
 
 class Goal(NamedTuple):
@@ -106,7 +108,7 @@ class Scratch(NamedTuple):
     window: Floats
     digits: Ints  # [4, dim]: of the tile, of the tile inside, of the factors, and the choice of the walk over them
     product: Floats  # [dim + 1]
-    at: Ints  # [4, dim + 1]: tile, split and loops so far, and what the dimensions to come add to the tile from which they start
+    at: Ints  # [4, dim + 1]: tile, split and loops so far, and the part of the old tile that is still to be split
 
 
 def scratch(columns: int, components: int, dims: int) -> Scratch:

@@ -31,6 +31,8 @@ class Setting:
     factors: dict[int, Ints]  # node -> [dim, digit] allowed
     feasible: dict[int, Ints]  # array -> [tile]
     most_split: tuple[Floats, ...]  # per position: instances that this and later arrays can make of a tile
+    most_alike: dict[int, Floats]  # array -> [tensor]: most of its children that one transfer can serve
+    most_shared: tuple[Floats, ...]  # per position: [tensor, tile] the same of this and later arrays, for a tile
     spread: Floats  # [tile]: iterations that add to the same ofmap word
     most_spread: dict[int, float]  # array -> most instances that it can make of one partial sum
     classes: tuple[int, ...]
@@ -46,6 +48,11 @@ def setting_of(problem: TensorProblem, arch: ArchSpec, space: Space, components:
     dims, widest = len(space.dims), max(space.shape)
     factors = {node: _factors(space, arch, node, widest) for node in nodes}
     feasible = {node: feasible_splits(space, array) for node in nodes if isinstance(array := arch.nodes[node], Array)}
+    alike = {
+        node: _alike(space, array, marks)
+        for node, marks in feasible.items()
+        if isinstance(array := arch.nodes[node], Array)
+    }
     by_dim = [sum(1 << t for t, moves in enumerate(space.moves) if not moves >> d & 1) for d in range(dims)]
     classes = tuple(dict.fromkeys([0, *by_dim]))
     spread = space.repeats(space.tables.output)
@@ -59,6 +66,8 @@ def setting_of(problem: TensorProblem, arch: ArchSpec, space: Space, components:
         factors,
         feasible,
         _most_split(space, nodes, feasible),
+        {node: marks.max(axis=1) for node, marks in alike.items()},
+        _most_shared(space, nodes, alike),
         spread,
         {node: float(spread[marks > 0].max(initial=1.0)) for node, marks in feasible.items()},
         classes,
@@ -93,6 +102,43 @@ def _most_split(space: Space, nodes: tuple[int, ...], feasible: dict[int, Ints])
             most = np.minimum(most * here, space.iterations)
         result.append(most)
     return tuple(reversed(result))
+
+
+def _most_shared(space: Space, nodes: tuple[int, ...], alike: dict[int, Floats]) -> tuple[Floats, ...]:
+    free = np.ones((len(space.dims), max(space.shape)), dtype=np.int64)
+    most = np.ones((len(space.plans), space.size))
+    result = [most]
+    for node in reversed(nodes):
+        if node in alike:
+            most = most * -lattice_minimum(-alike[node], space.tables, free)
+        result.append(most)
+    return tuple(reversed(result))
+
+
+def _alike(space: Space, array: Array, feasible: Ints) -> Floats:
+    """[tensor, split]: children of an array that need the same words; 1 for factors that do not fit it.
+
+    Alike are those along dimensions that do not move the tensor, and perhaps some where two dimensions that move one
+    sliding rank are split, or one where padding lets tiles coincide.
+    """
+    tables = space.tables
+    result = np.ones((len(space.plans), space.size))
+    for t, alike in enumerate(result):
+        if not (array.reduction if t == tables.output else array.multicast):
+            continue
+        for d, divs in enumerate(space.divisors):
+            if not space.moves[t] >> d & 1:
+                alike *= np.array(divs, dtype=float)[space.digit(d)]
+        if t != tables.sliding:
+            continue
+        for rank in range(int(tables.rank_start[t]), int(tables.rank_start[t + 1])):
+            dims = [d for d in range(len(space.dims)) if tables.slides[d] == rank]
+            splitting = sum((space.digit(d) > 0 for d in dims), np.zeros(space.size, dtype=np.int64))
+            together = np.ones(space.size)
+            for d in dims:
+                together *= np.array(space.divisors[d], dtype=float)[space.digit(d)]
+            alike *= np.where(splitting > (0 if tables.clipped[rank] > 1 else 1), together, 1.0)
+    return np.where(feasible > 0, result, 1.0)
 
 
 def fits(setting: Setting, hierarchy: Hierarchy, node: int) -> NDArray[np.bool_]:
