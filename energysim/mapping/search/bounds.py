@@ -179,9 +179,9 @@ class Bounds:
         # The ports of an array's children share what the split makes: no more than one instance's worth each.
         flat = np.where(per_instance, credit, 0.0)
         credit = np.where(per_instance, 0.0, credit)
-        reduced = split_minimum(
-            rows, self.space.tables, self.setting.feasible[node], self.factors[node], self.setting.spread, credit
-        )
+        splits, allowed = self.setting.splits[node], self.factors[node]
+        splits = splits[allowed[np.arange(allowed.shape[0]), splits].all(axis=1)]
+        reduced = split_minimum(rows, self.space.tables, splits, self.setting.spread, credit)
         return (reduced - flat[:, None]).reshape(inner.shape)
 
     def reduce(self, values: Floats, node: int) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from energysim.mapping.search.jit import compiled
 from energysim.mapping.search.records import Floats, Ints
@@ -45,45 +44,66 @@ def _lower_by_dimension(
 @compiled
 def _lower_along(result: Floats, d: int, shape: Ints, stride: Ints, quotient: Ints, factor_ok: Ints) -> None:
     n, step = shape[d], stride[d]
-    block = step * n
-    for row in range(result.shape[0]):
-        for base in range(0, result.shape[1], block):
-            for i in range(n - 1, -1, -1):
-                to = base + i * step
-                if not factor_ok[d, 0]:
-                    for low in range(step):
-                        result[row, to + low] = np.inf
-                for j in range(i):
-                    f = quotient[d, i, j]
-                    if f >= 0 and factor_ok[d, f]:
-                        from_ = base + j * step
-                        for low in range(step):
-                            result[row, to + low] = min(result[row, to + low], result[row, from_ + low])
+    rows, size = result.shape
+    for i in range(n - 1, -1, -1):
+        if not factor_ok[d, 0]:
+            for row in range(rows):
+                for base in range(i * step, size, n * step):
+                    for to in range(base, base + step):
+                        result[row, to] = np.inf
+        for j in range(i):
+            f = quotient[d, i, j]
+            if f < 0 or not factor_ok[d, f]:
+                continue
+            back = (i - j) * step
+            for row in range(rows):
+                for base in range(i * step, size, n * step):
+                    for to in range(base, base + step):
+                        result[row, to] = min(result[row, to], result[row, to - back])
 
 
-def split_minimum(
-    values: Floats, tables: Tables, feasible: Ints, factor_ok: Ints, spread: Floats, credit: Floats
-) -> Floats:
-    """[row, tile]: the least value over the tiles that the feasible factors of an array reach.
+def split_maximum(values: Floats, tables: Tables, factors: Ints) -> Floats:
+    """[row, tile]: the greatest of the ``values`` [row, split] over the splits that divide a tile, and 1.
 
-    ``feasible[tile]`` and ``factor_ok[dim, digit]`` decide. ``credit[row]`` is taken off per instance that the split
-    makes of a partial sum: ``spread[tile]`` counts the iterations of a tile that add to the same word.
+    ``factors``: digits, one row per split. Dimensions that none of them splits do not matter.
     """
-    factors = np.flatnonzero(feasible)[:, None] // tables.stride % tables.ndiv
-    factors = factors[factor_ok[np.arange(len(tables.ndiv)), factors].all(axis=1)]
+    size = len(tables.ndiv)
+    dims = np.flatnonzero((factors > 0).any(axis=0))
+    shape, stride = tables.ndiv[dims], np.ones(len(dims), dtype=np.int64)
+    stride[:-1] = np.cumprod(shape[:0:-1])[::-1]
+    most = np.full((len(values), int(shape.prod())), -1.0)
+    at = factors[:, dims] @ stride
+    most[:, at] = np.minimum(most[:, at], -values)
+    quotient = np.ascontiguousarray(tables.quotient[dims])
+    _lower(most, shape, stride, quotient, np.ones(quotient.shape[:2], dtype=np.int64))
+    spread = [int(tables.ndiv[d]) if d in dims else 1 for d in range(size)]
+    whole = np.broadcast_to(-most.reshape(-1, *spread), (len(values), *tables.ndiv))
+    return whole.reshape(len(values), -1)
+
+
+def split_minimum(values: Floats, tables: Tables, factors: Ints, spread: Floats, credit: Floats) -> Floats:
+    """[row, tile]: the least value over the tiles that the factors of an array reach.
+
+    ``factors``: digits, one row per split. ``credit[row]`` is taken off per instance that the split makes of a partial
+    sum: ``spread[tile]`` counts the iterations of a tile that add to the same word.
+    """
+    dims = np.flatnonzero((factors > 0).any(axis=0))
+    places = np.arange(values.shape[1]).reshape(tables.ndiv)
+    split = tuple(slice(None) if d in dims else 0 for d in range(len(tables.ndiv)))
+    rest = tuple(0 if d in dims else slice(None) for d in range(len(tables.ndiv)))
     result = np.full(values.shape, np.inf)
-    at = np.zeros(len(tables.ndiv), dtype=np.int64)
     _split(
         np.ascontiguousarray(values),
         tables.ndiv,
         tables.stride,
         tables.quotient,
         factors,
-        (factors > 0).any(axis=0),
+        dims,
+        np.ravel(places[split]),
+        np.ravel(places[rest]),
         spread,
         credit,
         result,
-        at,
     )
     return result
 
@@ -95,32 +115,34 @@ def _split(
     stride: Ints,
     quotient: Ints,
     factors: Ints,
-    splits: NDArray[np.bool_],
+    dims: Ints,
+    places: Ints,
+    rest: Ints,
     spread: Floats,
     credit: Floats,
     result: Floats,
-    at: Ints,
 ) -> None:
-    """``factors``: digits, one row per split; ``splits[dim]``: whether any does; ``at``: working space."""
-    for tile in range(values.shape[1]):
-        for d in range(len(shape)):
-            at[d] = tile // stride[d] % shape[d]
+    """``dims``: dimensions that some factors split. A tile is one of ``places`` (which only they move) plus one of
+    ``rest`` (which the others do)."""
+    for place in places:
         for s in range(len(factors)):
-            inner = tile
-            for d in range(len(shape)):
-                if splits[d]:
-                    j = quotient[d, at[d], factors[s, d]]
-                    if j < 0:
-                        inner = -1
-                        break
-                    inner += (j - at[d]) * stride[d]
-            if inner < 0:
+            back = 0
+            for d in dims:
+                digit = place // stride[d] % shape[d]
+                j = quotient[d, digit, factors[s, d]]
+                if j < 0:
+                    back = -1
+                    break
+                back += (digit - j) * stride[d]
+            if back < 0:
                 continue
-            made = spread[tile] / spread[inner]
             for row in range(values.shape[0]):
-                value = values[row, inner] - credit[row] * made
-                if value < result[row, tile]:
-                    result[row, tile] = value
+                for at in rest:
+                    tile = place + at
+                    value = values[row, tile - back]
+                    if credit[row] != 0.0:
+                        value -= credit[row] * (spread[tile] / spread[tile - back])
+                    result[row, tile] = min(result[row, tile], value)
 
 
 @compiled

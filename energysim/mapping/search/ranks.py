@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from energysim.mapping.footprint import Axis, tile_mask, tile_words, total_words
-from energysim.mapping.search.records import Floats
+from energysim.mapping.search.records import Floats, Ints
 
 
 class RankTable(NamedTuple):
@@ -50,8 +50,24 @@ def rank_table(axis: Axis) -> RankTable:
 def overlaps(axis: Axis) -> tuple[int, Floats]:
     """Shifts tabulated, and [tile, shift] flat: words that a tile and its copy so many words further share."""
     shifts = sum(c * (n - 1) for c, n in zip(axis.coefficients, axis.bounds, strict=True)) + 2
-    masks = [tile_mask(axis.coefficients, tiles, axis.boxes) for tiles in tile_sizes(axis)]
-    return shifts, np.array([(mask & (mask >> shift)).bit_count() for mask in masks for shift in range(shifts)], float)
+    return shifts, np.concatenate(
+        [_shared(tile_mask(axis.coefficients, t, axis.boxes), shifts) for t in tile_sizes(axis)]
+    )
+
+
+def _shared(mask: int, shifts: int) -> Floats:
+    """[shift]: ones that the pattern and its shifted copy have in common."""
+    if mask & (mask + 1) == 0:  # no holes
+        return np.arange(mask.bit_length(), mask.bit_length() - shifts, -1, dtype=float).clip(0.0)
+    return np.array([(mask & (mask >> shift)).bit_count() for shift in range(shifts)], dtype=float)
+
+
+@lru_cache(maxsize=1 << 12)
+def quotients(number: int) -> Ints:
+    """[divisor, divisor] -> index of their quotient among the divisors of a number, -1 if it is none."""
+    found = divisors(number)
+    index = {d: i for i, d in enumerate(found)}
+    return np.array([[index[a // b] if a % b == 0 else -1 for b in found] for a in found], dtype=np.int64)
 
 
 def _distinct(axis: Axis) -> int:

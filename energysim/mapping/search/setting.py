@@ -13,7 +13,7 @@ from energysim.graph.problem import TensorProblem
 from energysim.mapping.search.fanout import feasible_splits
 from energysim.mapping.search.goal import Component
 from energysim.mapping.search.hierarchy import Hierarchy, active_nodes
-from energysim.mapping.search.lattice import lattice_minimum
+from energysim.mapping.search.lattice import split_maximum
 from energysim.mapping.search.records import Floats, Ints
 from energysim.mapping.search.space import Space
 from energysim.mapping.validate import word_bits
@@ -30,6 +30,7 @@ class Setting:
     nodes: tuple[int, ...]
     factors: dict[int, Ints]  # node -> [dim, digit] allowed
     feasible: dict[int, Ints]  # array -> [tile]
+    splits: dict[int, Ints]  # array -> [split, dim]: digits of the feasible ones
     most_split: tuple[Floats, ...]  # per position: instances that this and later arrays can make of a tile
     most_alike: dict[int, Floats]  # array -> [tensor]: most of its children that one transfer can serve
     most_shared: tuple[Floats, ...]  # per position: [tensor, tile] the same of this and later arrays, for a tile
@@ -48,9 +49,10 @@ def setting_of(problem: TensorProblem, arch: ArchSpec, space: Space, components:
     dims, widest = len(space.dims), max(space.shape)
     factors = {node: _factors(space, arch, node, widest) for node in nodes}
     feasible = {node: feasible_splits(space, array) for node in nodes if isinstance(array := arch.nodes[node], Array)}
+    splits = {node: _digits(space, np.flatnonzero(marks)) for node, marks in feasible.items()}
     alike = {
-        node: _alike(space, array, marks)
-        for node, marks in feasible.items()
+        node: _alike(space, array, found)
+        for node, found in splits.items()
         if isinstance(array := arch.nodes[node], Array)
     }
     by_dim = [sum(1 << t for t, moves in enumerate(space.moves) if not moves >> d & 1) for d in range(dims)]
@@ -65,14 +67,21 @@ def setting_of(problem: TensorProblem, arch: ArchSpec, space: Space, components:
         nodes,
         factors,
         feasible,
-        _most_split(space, nodes, feasible),
-        {node: marks.max(axis=1) for node, marks in alike.items()},
-        _most_shared(space, nodes, alike),
+        splits,
+        _most_split(space, nodes, splits),
+        {node: shares.max(axis=1, initial=1.0) for node, shares in alike.items()},
+        _most_shared(space, nodes, splits, alike),
         spread,
         {node: float(spread[marks > 0].max(initial=1.0)) for node, marks in feasible.items()},
         classes,
         tuple(classes.index(mask) for mask in by_dim),
     )
+
+
+def _digits(space: Space, tiles: Ints) -> Ints:
+    """[tile, dim]"""
+    found: Ints = tiles[:, None] // space.tables.stride % space.tables.ndiv
+    return found
 
 
 def _factors(space: Space, arch: ArchSpec, node: int, widest: int) -> Ints:
@@ -90,55 +99,51 @@ def _factors(space: Space, arch: ArchSpec, node: int, widest: int) -> Ints:
     return allowed
 
 
-def _most_split(space: Space, nodes: tuple[int, ...], feasible: dict[int, Ints]) -> tuple[Floats, ...]:
-    tables = space.tables
-    free = np.ones((len(space.dims), max(space.shape)), dtype=np.int64)
+def _most_split(space: Space, nodes: tuple[int, ...], splits: dict[int, Ints]) -> tuple[Floats, ...]:
     most = np.ones(space.size)
     result = [most]
     for node in reversed(nodes):
-        if node in feasible:
-            sizes = np.where(feasible[node] > 0, space.iterations, 1.0)
-            here = -lattice_minimum(-sizes[None], tables, free)[0]
-            most = np.minimum(most * here, space.iterations)
+        if node in splits:
+            sizes = space.iterations[splits[node] @ space.tables.stride]
+            most = np.minimum(most * split_maximum(sizes[None], space.tables, splits[node])[0], space.iterations)
         result.append(most)
     return tuple(reversed(result))
 
 
-def _most_shared(space: Space, nodes: tuple[int, ...], alike: dict[int, Floats]) -> tuple[Floats, ...]:
-    free = np.ones((len(space.dims), max(space.shape)), dtype=np.int64)
+def _most_shared(
+    space: Space, nodes: tuple[int, ...], splits: dict[int, Ints], alike: dict[int, Floats]
+) -> tuple[Floats, ...]:
     most = np.ones((len(space.plans), space.size))
     result = [most]
     for node in reversed(nodes):
-        if node in alike:
-            most = most * -lattice_minimum(-alike[node], space.tables, free)
+        if node in splits:
+            most = most * split_maximum(alike[node], space.tables, splits[node])
         result.append(most)
     return tuple(reversed(result))
 
 
-def _alike(space: Space, array: Array, feasible: Ints) -> Floats:
-    """[tensor, split]: children of an array that need the same words; 1 for factors that do not fit it.
+def _alike(space: Space, array: Array, splits: Ints) -> Floats:
+    """[tensor, split]: children of an array that need the same words.
 
     Alike are those along dimensions that do not move the tensor, and perhaps some where two dimensions that move one
     sliding rank are split, or one where padding lets tiles coincide.
     """
     tables = space.tables
-    result = np.ones((len(space.plans), space.size))
+    factors = tables.div[np.arange(len(space.dims)), splits]
+    result = np.ones((len(space.plans), len(splits)))
     for t, alike in enumerate(result):
         if not (array.reduction if t == tables.output else array.multicast):
             continue
-        for d, divs in enumerate(space.divisors):
-            if not space.moves[t] >> d & 1:
-                alike *= np.array(divs, dtype=float)[space.digit(d)]
+        still = [d for d in range(len(space.dims)) if not space.moves[t] >> d & 1]
+        alike *= factors[:, still].prod(axis=1)
         if t != tables.sliding:
             continue
         for rank in range(int(tables.rank_start[t]), int(tables.rank_start[t + 1])):
-            dims = [d for d in range(len(space.dims)) if tables.slides[d] == rank]
-            splitting = sum((space.digit(d) > 0 for d in dims), np.zeros(space.size, dtype=np.int64))
-            together = np.ones(space.size)
-            for d in dims:
-                together *= np.array(space.divisors[d], dtype=float)[space.digit(d)]
+            sliding = tables.slides == rank
+            splitting = (splits[:, sliding] > 0).sum(axis=1)
+            together = factors[:, sliding].prod(axis=1)
             alike *= np.where(splitting > (0 if tables.clipped[rank] > 1 else 1), together, 1.0)
-    return np.where(feasible > 0, result, 1.0)
+    return result
 
 
 def fits(setting: Setting, hierarchy: Hierarchy, node: int) -> NDArray[np.bool_]:

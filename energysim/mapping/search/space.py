@@ -17,7 +17,7 @@ from energysim.graph.problem import TensorProblem
 from energysim.mapping.access import TensorPlan, tensor_plan
 from energysim.mapping.counts import Convention
 from energysim.mapping.footprint import total_words
-from energysim.mapping.search.ranks import divisors, overlaps, rank_table
+from energysim.mapping.search.ranks import divisors, overlaps, quotients, rank_table
 from energysim.mapping.search.records import PADDED_RANKS
 from energysim.mapping.search.windows import ClippedRank, clipped_rank
 
@@ -184,10 +184,7 @@ def _build_tables(space: Space) -> Tables:
     for d, divs in enumerate(space.divisors):
         div[d, : len(divs)] = divs
         digit_of[d, list(divs)] = range(len(divs))
-        for i, a in enumerate(divs):
-            for j, b in enumerate(divs):
-                if a % b == 0:
-                    quotient[d, i, j] = divs.index(a // b)
+        quotient[d, : len(divs), : len(divs)] = quotients(space.bounds[d])
     ranks = space.ranks
     rank_start = np.zeros(tensors + 1, dtype=np.int64)
     for t, _ in ranks:
