@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from energysim.arch.spec import Array
 from energysim.mapping.search.goal import Component
@@ -19,6 +20,7 @@ from energysim.mapping.search.hierarchy import Hierarchy
 from energysim.mapping.search.lattice import lattice_minimum, split_minimum
 from energysim.mapping.search.records import Floats
 from energysim.mapping.search.setting import Setting, idle
+from energysim.mapping.search.sums import add_absorbed, add_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Bounds:
                 self.factors[node][:, 0] = 1
         self.output = self.space.tables.output
         self._pending: dict[int, list[Served]] = {}
+        self._sent: dict[int, Floats] = {}
 
     def due(self, closing: int) -> list[tuple[int, int]]:
         """(tensor, memory that serves it) at a closing."""
@@ -84,15 +87,12 @@ class Bounds:
         result = np.repeat(after[:, None, :], len(setting.classes), axis=1)
         if closing == setting.compute:
             return result
+        weights = np.zeros((len(setting.components), len(setting.classes), self.tensors))
         for k, component in enumerate(setting.components):
-            split = self.instances(closing) if component.per_instance else 1.0
             for t, _ in self.due(closing):
-                cost = component.fill[closing, t] / split
-                if cost == 0.0:
-                    continue
-                for z, free in enumerate(setting.classes):
-                    if not free >> t & 1:
-                        result[k, z] += cost * tables.floor[t]
+                weights[k, :, t] = component.fill[closing, t] / self.ports(component, closing)
+        weights *= [[not free >> t & 1 for t in range(self.tensors)] for free in setting.classes]
+        add_words(result, tables.floor, weights)
         arrays = self.arrays_before(closing)
         if not arrays:
             result -= self.credit(closing, arrays)[:, :, None]
@@ -131,6 +131,12 @@ class Bounds:
                 result[k, z] = self.space.tables.output_words * here * scale
         return result
 
+    def sent_by_all(self, node: int) -> Floats:
+        """:meth:`sent` of every tensor that a memory down to ``node`` serves."""
+        if node not in self._sent:
+            self._sent[node] = self.sent(self.pending(node), node)
+        return self._sent[node]
+
     def sent(self, served: list[Served], node: int) -> Floats:
         """[component, class, tile]: least cost at the serving memories, for tiles below the loops of memory ``node``.
 
@@ -138,35 +144,31 @@ class Bounds:
         """
         setting = self.setting
         result = np.zeros((len(setting.components), len(setting.classes), self.space.size))
-        words = {one.tensor: self.words(one, node) for one in served}
-        for k, component in enumerate(setting.components):
-            for one in served:
-                cost = self.serving_cost(component, one, words[one.tensor])
-                for z, free in enumerate(setting.classes):
-                    if one.closing == setting.compute or not free >> one.tensor & 1:
-                        result[k, z] += cost
+        words = self.space.tables.floor
+        weights = np.zeros((len(setting.components), len(setting.classes), self.tensors))
+        for one in served:
+            t, direct = one.tensor, one.closing == setting.compute
+            if direct:
+                # What no memory stores on the way is sent for every MAC, but for those that the arrays let share it.
+                shared = setting.most_shared[setting.nodes.index(node) + 1][t]
+                words = words.copy() if words is self.space.tables.floor else words
+                words[t] = np.maximum(words[t], self.space.tables.exact[t, 0] / shared)
+            sends = [direct or not free >> t & 1 for free in setting.classes]
+            for k, component in enumerate(setting.components):
+                weights[k, sends, t] = self.serving_pj(component, one)
+        add_words(result, words, weights)
         return result
 
-    def words(self, served: Served, node: int) -> Floats:
-        """[tile]: words that leave for tiles below the loops of ``node``, by the children that share them so far.
-
-        What no memory stores on the way is sent for every MAC, but for those that the arrays to come let share it.
-        """
-        tables, t = self.space.tables, served.tensor
-        words: Floats = tables.floor[t]
-        if served.closing == self.setting.compute:
-            shared = self.setting.most_shared[self.setting.nodes.index(node) + 1][t]
-            words = np.maximum(words, tables.exact[t, 0] / shared)
-        return words
-
-    def serving_cost(self, component: Component, served: Served, words: Floats) -> Floats:
-        """Of ``words`` per array that might share them, first touches not taken off."""
+    def serving_pj(self, component: Component, served: Served) -> float:
+        """Per word by the children that share it so far, first touches not taken off."""
         pj = component.read[served.source, served.tensor]
         if served.tensor == self.output:
             pj = pj + component.update[served.source, served.tensor]
-        split = self.instances(served.source) if component.per_instance else 1.0
-        cost: Floats = words * (pj / split / served.fan)
-        return cost
+        return float(pj / self.ports(component, served.source) / served.fan)
+
+    def ports(self, component: Component, node: int) -> float:
+        """By how many instances of a memory a component divides its sum."""
+        return self.instances(node) if component.per_instance else 1.0
 
     def through_array(self, node: int, closing: int, inner: Floats) -> Floats:
         if closing == self.setting.compute and node == self.setting.nodes[-1]:
@@ -184,6 +186,16 @@ class Bounds:
         reduced = split_minimum(rows, self.space.tables, splits, self.setting.spread, credit)
         return (reduced - flat[:, None]).reshape(inner.shape)
 
+    def reached(self, node: int) -> NDArray[np.bool_]:
+        """[tile]: whether the factors allowed at a node lead from the whole problem to the tile."""
+        tables, allowed = self.space.tables, self.factors[node]
+        result = np.ones(self.space.shape, dtype=bool)
+        for d, n in enumerate(self.space.shape):
+            factors = tables.quotient[d, n - 1, :n]
+            here = (factors >= 0) & (allowed[d, factors] > 0)
+            result &= here.reshape([n if i == d else 1 for i in range(len(self.space.shape))])
+        return result.reshape(-1)
+
     def reduce(self, values: Floats, node: int) -> Floats:
         tables, allowed = self.space.tables, self.factors[node]
         if node == self.setting.nodes[-1]:
@@ -197,24 +209,23 @@ class Bounds:
 
     def absorbing(self, node: int, closing: int, served: list[Served]) -> Floats:
         """[component, class, tile]: least cost of a class's tensors, which absorb all they can, and of their fills."""
-        setting, floor = self.setting, self.space.tables.floor_all
+        setting = self.setting
         result = np.zeros((len(setting.components), len(setting.classes), self.space.size))
-        for k, component in enumerate(setting.components):
-            split = self.instances(closing) if component.per_instance else 1.0
-            for one in self.pending(node):
-                t = one.tensor
-                if one.closing == setting.compute:
-                    continue
-                cost = np.zeros(self.space.size)
+        sent, received = (np.zeros((len(setting.components), self.tensors)) for _ in range(2))
+        elided = np.zeros(len(setting.components))
+        for one in self.pending(node):
+            t = one.tensor
+            if one.closing == setting.compute:
+                continue
+            for k, component in enumerate(setting.components):
                 if one in served:
-                    cost = self.serving_cost(component, one, floor[t])
+                    sent[k, t] = self.serving_pj(component, one)
                 if t == self.output:
-                    cost = np.maximum(0.0, cost - self.elided(component, one.source))
+                    elided[k] = self.elided(component, one.source)
                 elif one.closing == closing:
-                    cost = cost + floor[t] * (component.fill[closing, t] / split)
-                for z, free in enumerate(setting.classes):
-                    if free >> t & 1:
-                        result[k, z] += cost
+                    received[k, t] = component.fill[closing, t] / self.ports(component, closing)
+        classes = np.array(setting.classes, dtype=np.int64)
+        add_absorbed(result, self.space.tables.floor_all, classes, sent, received, elided, self.output)
         return result
 
     def elided(self, component: Component, source: int) -> float:
@@ -233,7 +244,7 @@ class Bounds:
                 inner = inner - (self.credit(closing, [node]) * np.array(made)[:, None])[:, :, None]
             return inner.min(axis=1)
         pending = self.pending(node)
-        total = inner + self.sent(pending, node) + self.absorbing(node, closing, pending)
+        total = inner + self.sent_by_all(node) + self.absorbing(node, closing, pending)
         for k, component in enumerate(self.setting.components):
             for z, free in enumerate(self.free(node)):
                 for one in pending:

@@ -58,26 +58,39 @@ class _Builder:
                 inner = self.bounds.through_array(node, closing, inner)
                 ahead[position] = inner
                 continue
-            ahead[position] = self.bounds.reduce(inner + self.bounds.sent(self.bounds.pending(node), node), node)
+            if position == 0:
+                break  # all starts here, with the whole problem
             own = [served for served in self.bounds.pending(node) if served.source == node]
-            after = (
-                self.bounds.reduce(inner + self.bounds.sent(own, node), node)
-                + self.bounds.absorbing(node, closing, own)
-            ).min(axis=1)
+            ahead[position] = self.bounds.reduce(inner + self.bounds.sent_by_all(node), node)
+            sent = self.bounds.reduce(inner + self.bounds.sent(own, node), node)
+            after = (sent + self.bounds.absorbing(node, closing, own)).min(axis=1)
             after[:, ~fits(setting, self.hierarchy, node)] = np.inf
             closing, inner = node, None
-        root = ahead[0].min(axis=1)[:, self.space.full]
-        if isinstance(self.arch.nodes[setting.nodes[0]], Memory):
-            node = setting.nodes[0]
-            root = after[:, self.space.full].copy()
-            if self.output in self.hierarchy.kept[node]:
-                root -= [self.bounds.elided(component, node) for component in setting.components]
+        root = self._root(closing, splits[0], ahead[0])
         levels, options = [], []
         for position in range(positions):
             level, order = self._level(position, splits[position], ahead[position + 1], closings)
             levels.append(level)
             options.append(order)
         return Prepared(self.hierarchy, tuple(levels), tuple(options), root, Reach(self.space, tuple(levels)))
+
+    def _root(self, closing: int, inner: Floats, ahead: Floats) -> Floats:
+        """[component]: least cost of the whole problem, ``inner`` after the split of the first node."""
+        setting, node, full = self.setting, self.setting.nodes[0], self.space.full
+        if isinstance(self.arch.nodes[node], Array):
+            return ahead.min(axis=1)[:, full]
+        own = self.bounds.pending(node)
+        total = inner + self.bounds.sent_by_all(node)
+        if len(setting.nodes) == 1:
+            least = self.bounds.reduce(total, node)[:, :, full]
+        else:
+            least = total.min(axis=2, where=self.bounds.reached(node), initial=np.inf)
+        root: Floats = (least + self.bounds.absorbing(node, closing, own)[:, :, full]).min(axis=1)
+        if not fits(setting, self.hierarchy, node)[full]:
+            root[:] = np.inf
+        if self.output in self.hierarchy.kept[node]:
+            root -= [self.bounds.elided(component, node) for component in setting.components]
+        return root
 
     def _level(
         self, position: int, split: Floats, ahead: Floats, closings: list[int]
