@@ -91,9 +91,9 @@ def split_minimum(values: Floats, tables: Tables, factors: Ints, spread: Floats,
     places = np.arange(values.shape[1]).reshape(tables.ndiv)
     split = tuple(slice(None) if d in dims else 0 for d in range(len(tables.ndiv)))
     rest = tuple(0 if d in dims else slice(None) for d in range(len(tables.ndiv)))
-    result = np.full(values.shape, np.inf)
+    result = np.full(values.T.shape, np.inf)
     _split(
-        np.ascontiguousarray(values),
+        np.ascontiguousarray(values.T),
         tables.ndiv,
         tables.stride,
         tables.quotient,
@@ -105,7 +105,7 @@ def split_minimum(values: Floats, tables: Tables, factors: Ints, spread: Floats,
         credit,
         result,
     )
-    return result
+    return np.ascontiguousarray(result.T)
 
 
 @compiled
@@ -122,27 +122,31 @@ def _split(
     credit: Floats,
     result: Floats,
 ) -> None:
-    """``dims``: dimensions that some factors split. A tile is one of ``places`` (which only they move) plus one of
+    """``values`` and ``result``: [tile, row]. ``dims``: dimensions that some factors split. A tile is one of ``places`` (which only they move) plus one of
     ``rest`` (which the others do)."""
+    rows = values.shape[1]
+    digits = np.zeros(len(dims), np.int64)
     for place in places:
+        for i in range(len(dims)):
+            digits[i] = place // stride[dims[i]] % shape[dims[i]]
         for s in range(len(factors)):
             back = 0
-            for d in dims:
-                digit = place // stride[d] % shape[d]
-                j = quotient[d, digit, factors[s, d]]
+            for i in range(len(dims)):
+                d = dims[i]
+                j = quotient[d, digits[i], factors[s, d]]
                 if j < 0:
                     back = -1
                     break
-                back += (digit - j) * stride[d]
+                back += (digits[i] - j) * stride[d]
             if back < 0:
                 continue
-            for row in range(values.shape[0]):
-                for at in rest:
-                    tile = place + at
-                    value = values[row, tile - back]
-                    if credit[row] != 0.0:
-                        value -= credit[row] * (spread[tile] / spread[tile - back])
-                    result[row, tile] = min(result[row, tile], value)
+            for at in rest:
+                tile = place + at
+                made = spread[tile] / spread[tile - back]
+                for row in range(rows):
+                    value = values[tile - back, row] - credit[row] * made
+                    if value < result[tile, row]:
+                        result[tile, row] = value
 
 
 @compiled
