@@ -171,6 +171,15 @@ class Bounds:
         return self.instances(node) if component.per_instance else 1.0
 
     def through_array(self, node: int, closing: int, inner: Floats) -> Floats:
+        """``inner`` after the best split of an array: the same for all hierarchies that are the same from the closing
+        inwards, and to which the same tensors come from further out."""
+        served = frozenset(t for t in range(self.tensors) if self.hierarchy.source(closing, t) is not None)
+        key = (node, closing, served, self.hierarchy.kept[closing:])
+        if key not in self.setting.known:
+            self.setting.known[key] = self._through_array(node, closing, inner)
+        return self.setting.known[key]
+
+    def _through_array(self, node: int, closing: int, inner: Floats) -> Floats:
         if closing == self.setting.compute and node == self.setting.nodes[-1]:
             fits = np.where(self.setting.feasible[node] > 0, 0.0, np.inf)
             return inner[:, :, :1] + fits

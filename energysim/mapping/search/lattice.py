@@ -122,8 +122,8 @@ def _split(
     credit: Floats,
     result: Floats,
 ) -> None:
-    """``values`` and ``result``: [tile, row]. ``dims``: dimensions that some factors split. A tile is one of ``places`` (which only they move) plus one of
-    ``rest`` (which the others do)."""
+    """``values`` and ``result``: [tile, row]. ``dims``: dimensions that some factors split. A tile is one of ``places``
+    (which only they move) plus one of ``rest`` (which the others do)."""
     rows = values.shape[1]
     digits = np.zeros(len(dims), np.int64)
     for place in places:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -38,6 +39,7 @@ class Setting:
     most_spread: dict[int, float]  # array -> most instances that it can make of one partial sum
     classes: tuple[int, ...]
     class_of: tuple[int, ...]  # per dimension
+    known: dict[Hashable, Floats] = field(default_factory=dict)  # what hierarchies that are alike further in share
 
     @property
     def compute(self) -> int:
