@@ -16,59 +16,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
-from energysim.schedule.axes import Interval
+from energysim.schedule.along import Extents
 from energysim.schedule.live import Content, LiveRange
 from energysim.schedule.plan import StackPlan
 from energysim.schedule.tiles import AxisPlan
 
 
-@dataclass(frozen=True, slots=True)
-class Along:
-    """One feature map along one axis in one tile, in coordinates. ``used``: what the tile reads, computes or stores;
-    ``inherited``: of that, what earlier tiles made; ``fresh``: what it makes; ``handed_on``: of that, what later tiles
-    want; ``held``: what is used and what is kept; ``before``, ``after``: kept from earlier and for later tiles."""
-
-    used: int
-    inherited: int
-    fresh: int
-    handed_on: int
-    held: int
-    before: int
-    after: int
-
-
-Extents = tuple[Along, ...]
-"""One per feature map of the stack."""
-
-
 def extents(axis: AxisPlan, edges: Sequence[str]) -> list[Extents]:
     """For each tile along the axis, what it is of every feature map."""
-    return list(zip(*(_along(axis, edge) for edge in edges), strict=True))
-
-
-def _along(axis: AxisPlan, edge: str) -> list[Along]:
-    used, held, fresh = axis.used[edge], axis.held[edge], axis.fresh[edge]
-    kept, wanted = [0] * (len(held) + 1), [0] * len(held)
-    if axis.kept[edge]:
-        last = 0  # that a later tile uses: it may be less than what is held
-        for index in range(len(held) - 1, 0, -1):
-            last = max(last, used[index].stop)
-            if held[index].size:
-                made = fresh[index - 1]
-                kept[index] = Interval(held[index].start, held[index - 1].stop).size
-                wanted[index - 1] = Interval(max(made.start, held[index].start), min(made.stop, last)).size
-    return [
-        Along(
-            used=used[i].size,
-            inherited=used[i].size - fresh[i].size,  # what is fresh is all at the end of what is used
-            fresh=fresh[i].size,
-            handed_on=wanted[i],
-            held=held[i].size,
-            before=kept[i],
-            after=kept[i + 1],
-        )
-        for i in range(len(held))
-    ]
+    return list(zip(*(axis.along[edge] for edge in edges), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +57,7 @@ def ranges_apart(plan: StackPlan, bits: int, rows: Extents, columns: Extents, *,
         else:
             tile.append(part(row.used * column.used, edge.first, edge.last, Content.TILE))
             kept.append(part(row.used * max(column.before, column.after), 0, end))
-        lines.append(part(max(row.before, row.after) * plan.columns.span(edge.edge), 0, end))
+        lines.append(part(max(row.before, row.after) * plan.columns.span[edge.edge], 0, end))
     found = (tuple(r for r in ranges if r.size_bytes and r.first <= r.last) for ranges in (tile, kept, lines))
     return RangesApart(*found)
 
@@ -147,10 +103,9 @@ def copies(plan: StackPlan, tiles: TileSet) -> dict[str, Copies]:
 
 def sorted_tiles(plan: StackPlan, test: Callable[[Extents, Extents], bool]) -> tuple[list[TileSet], list[TileSet]]:
     """The tiles of which ``test`` (extents of the rows, extents of the columns) holds, and the others."""
-    edges = [edge.edge for edge in plan.edges]
-    columns = _alike(extents(plan.columns, edges))
+    columns = plan.columns.alike
     by_columns: dict[tuple[int, ...], list[int]] = {}
-    for row, rows in _alike(extents(plan.rows, edges)).items():
+    for row, rows in plan.rows.alike.items():
         passing = tuple(sorted(j for column, those in columns.items() if test(row, column) for j in those))
         by_columns.setdefault(passing, []).extend(rows)
     every = range(len(plan.columns.tiles))
@@ -162,10 +117,3 @@ def sorted_tiles(plan: StackPlan, test: Callable[[Extents, Extents], bool]) -> t
             if those:
                 found.append(TileSet(tuple(rows), those))
     return passed, failed
-
-
-def _alike(tiles: Sequence[Extents]) -> dict[Extents, list[int]]:
-    groups: dict[Extents, list[int]] = {}
-    for index, tile in enumerate(tiles):
-        groups.setdefault(tile, []).append(index)
-    return groups

@@ -5,6 +5,7 @@ Rows and columns are independent, so everything about tiles is computed per axis
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -20,13 +21,13 @@ class Interval(NamedTuple):
 
     @property
     def size(self) -> int:
-        return max(0, self.stop - self.start)
+        return self.stop - self.start if self.stop > self.start else 0
 
     def hull(self, other: Interval) -> Interval:
         """The smallest interval that holds both; an empty one adds nothing."""
-        if other.size == 0:
+        if other.stop <= other.start:
             return self
-        if self.size == 0:
+        if self.stop <= self.start:
             return other
         return Interval(min(self.start, other.start), max(self.stop, other.stop))
 
@@ -58,14 +59,34 @@ class AxisMap:
             return EMPTY
         if self.whole:
             return Interval(0, self.size_in)
-        if self.dilation > 1 or self.transposed or self.stride > self.kernel:
+        if self._has_holes:
             # Where padding clips such a window, its outermost taps may miss the plane: only the taps tell.
             mask = self.touched(out)
             return Interval((mask & -mask).bit_length() - 1, mask.bit_length()) if mask else EMPTY
-        start = out.start // self.upscale * self.stride - self.before
-        stop = (out.stop - 1) // self.upscale * self.stride - self.before + self.kernel
-        clipped = Interval(max(0, start), min(self.size_in, stop))
-        return clipped if clipped.size else EMPTY
+        return self._window(out.start, out.stop)
+
+    def needs(self, pieces: Sequence[Interval]) -> list[Interval]:
+        """:meth:`need` of each piece."""
+        if self.whole or self._has_holes:
+            return [self.need(piece) for piece in pieces]
+        return [self._window(start, stop) if stop > start else EMPTY for start, stop in pieces]
+
+    def _window(self, start: int, stop: int) -> Interval:
+        first = start // self.upscale * self.stride - self.before
+        end = (stop - 1) // self.upscale * self.stride - self.before + self.kernel
+        first, end = max(0, first), min(self.size_in, end)
+        return Interval(first, end) if first < end else EMPTY
+
+    @property
+    def _has_holes(self) -> bool:
+        """Whether the coordinates behind an interval may have gaps."""
+        return self.dilation > 1 or self.transposed or self.stride > self.kernel
+
+    def count(self, out: Interval) -> int:
+        """How many ifmap coordinates ``out`` reads."""
+        if self._has_holes and not self.whole and self.upscale == 1:
+            return self.touched(out).bit_count()
+        return self.need(out).size
 
     def touched(self, out: Interval) -> int:
         """Exactly the ifmap coordinates that ``out`` reads, as a bit mask: the hull without the holes of a stride."""

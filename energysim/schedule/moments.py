@@ -38,7 +38,7 @@ def moments(plan: StackPlan, bits: int) -> tuple[tuple[LiveRange, ...], ...]:
     A tile that needs no more of any feature map than another one is left out.
     """
     edges = [edge.edge for edge in plan.edges]
-    spans = [plan.columns.span(edge) for edge in edges]
+    spans = [plan.columns.span[edge] for edge in edges]
     weights = tuple(item for item in plan.live_ranges(bits) if item.content is Content.WEIGHTS)
     end = len(plan.weights) - 1
     found = []

@@ -16,7 +16,7 @@ from energysim.schedule.axes import AxisMap
 from energysim.schedule.live import Content, LiveRange, live_at, peak_bytes, peak_step
 from energysim.schedule.spatial import PlaneMaps, axis_maps
 from energysim.schedule.tile_problems import TileClass, tile_classes
-from energysim.schedule.tiles import AxisPlan, AxisStep, plan_axis
+from energysim.schedule.tiles import AxisPlan, AxisStep, named_axis
 from energysim.schedule.values import Stack
 
 
@@ -91,7 +91,7 @@ class StackPlan:
         """The work of the tiles in these rows and columns of tiles, and the words that they load."""
         down, across = self.rows.only(rows), self.columns.only(columns)
         planes = {edge: prod(self.graph.edges[edge].shape[:2]) for edge in self.loads}
-        loads = {e: sum(down.loads[e]) * sum(across.loads[e]) * planes[e] for e in self.loads}
+        loads = {e: down.loaded[e] * across.loaded[e] * planes[e] for e in self.loads}
         return replace(self, rows=down, columns=across, loads=loads)
 
     @property
@@ -171,8 +171,8 @@ def plan_stack(graph: LayerGraph, stack: Stack) -> StackPlan:
         columns=columns,
         weights=_weights(graph, stack, layers, tiles * batch),
         edges=tuple(_edge_plan(graph, layers, edge, rows, columns) for edge in names),
-        loads={edge: sum(rows.loads[edge]) * sum(columns.loads[edge]) * planes[edge] for edge in outside},
-        stores={edge: _stored(rows, edge) * _stored(columns, edge) * planes[edge] for edge in outputs},
+        loads={edge: rows.loaded[edge] * columns.loaded[edge] * planes[edge] for edge in outside},
+        stores={edge: rows.stored[edge] * columns.stored[edge] * planes[edge] for edge in outputs},
         graph=graph,
     )
 
@@ -250,16 +250,12 @@ def _axis(
     sizes = tuple((number[edge], graph.edges[edge].shape[2 + axis]) for edge in names)
     keeps = (stack.overlap.keeps_rows, stack.overlap.keeps_columns)[axis]
     tile = None if stack.tile is None else stack.tile[axis]
-    plan = plan_axis(steps, sizes, tuple(number[edge] for edge in outputs), tile, keeps)
-    return plan.renamed(dict(zip(number.values(), names, strict=True)))
+    called = tuple(zip(number.values(), names, strict=True))
+    return named_axis(steps, sizes, tuple(number[edge] for edge in outputs), tile, keeps, called)
 
 
 def _numbered(maps: PlaneMaps, number: dict[str, str], axis: int) -> tuple[tuple[str, AxisMap], ...]:
     return tuple((number[edge], pair[axis]) for edge, pair in maps.items())
-
-
-def _stored(plan: AxisPlan, edge: str) -> int:
-    return sum(piece.size for piece in plan.stores[edge])
 
 
 def _weights(graph: LayerGraph, stack: Stack, layers: tuple[Layer, ...], runs: int) -> tuple[WeightPlan, ...]:
@@ -277,9 +273,9 @@ def _edge_plan(graph: LayerGraph, layers: tuple[Layer, ...], edge: str, rows: Ax
     """With kept rows, a feature map holds full lines of what it keeps, and the rest of its tile's rows."""
     touching = [step for step, layer in enumerate(layers) if edge in layer.inputs or edge in layer.outputs]
     channels = graph.edges[edge].shape[1]
-    lines = rows.kept[edge] * columns.span(edge)
-    rest = rows.widest(edge) - rows.kept[edge]
-    live, kept = lines + rest * columns.widest(edge), lines + rest * columns.kept[edge]
+    lines = rows.kept[edge] * columns.span[edge]
+    rest = rows.widest[edge] - rows.kept[edge]
+    live, kept = lines + rest * columns.widest[edge], lines + rest * columns.kept[edge]
     return EdgePlan(edge, channels * live, channels * kept, touching[0], touching[-1])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from energysim.graph.layers import Layer, LayerGraph
@@ -54,9 +55,9 @@ def tile_classes(
     """The classes of a layer's tiles in the plans of the two axes; tiles in which it computes nothing are left out."""
     output = layer.outputs[0]
     batch, channels = graph.edges[output].shape[:2]
-    across = _pieces(columns.fresh[output], [maps[edge][1] for edge in layer.inputs])
+    across = _pieces(columns.fresh[output], tuple(maps[edge][1] for edge in layer.inputs))
     classes = []
-    for row, row_count in _pieces(rows.fresh[output], [maps[edge][0] for edge in layer.inputs]).items():
+    for row, row_count in _pieces(rows.fresh[output], tuple(maps[edge][0] for edge in layer.inputs)).items():
         for column, column_count in across.items():
             reads = tuple(
                 (edge, graph.edges[edge].shape[1] * row.touched[index] * column.touched[index])
@@ -69,7 +70,9 @@ def tile_classes(
     return tuple(classes)
 
 
-def _pieces(fresh: tuple[Interval, ...], maps: list[AxisMap]) -> Counter[_Piece]:
+@lru_cache(maxsize=1 << 10)
+def _pieces(fresh: tuple[Interval, ...], maps: tuple[AxisMap, ...]) -> Counter[_Piece]:
+    """How many tiles along an axis are the same piece; shared, not to be changed."""
     found: Counter[_Piece] = Counter()
     for interval, count in Counter(fresh).items():
         if interval.size:
@@ -77,8 +80,8 @@ def _pieces(fresh: tuple[Interval, ...], maps: list[AxisMap]) -> Counter[_Piece]
     return found
 
 
-def _piece(out: Interval, maps: list[AxisMap]) -> _Piece:
-    touched = tuple(axis.touched(out).bit_count() for axis in maps)
+def _piece(out: Interval, maps: tuple[AxisMap, ...]) -> _Piece:
+    touched = tuple(axis.count(out) for axis in maps)
     axis = maps[0]
     need = axis.need(out)
     if axis.transposed:

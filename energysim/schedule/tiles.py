@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
+from energysim.schedule.along import Along, Extents, along
 from energysim.schedule.axes import EMPTY, AxisMap, Interval, cut, scaled_cut
 
 _T = TypeVar("_T")
@@ -45,15 +46,19 @@ class AxisPlan:
     stores: dict[str, tuple[Interval, ...]]
 
     def renamed(self, names: Mapping[str, str]) -> AxisPlan:
-        """The same plan with every edge called ``names[edge]``."""
+        """The same plan with every edge called ``names[edge]``, in the order of ``names``."""
+
+        def called(lists: Mapping[str, _T]) -> dict[str, _T]:
+            return {name: lists[edge] for edge, name in names.items() if edge in lists}
+
         return AxisPlan(
             self.tiles,
-            {names[edge]: pieces for edge, pieces in self.held.items()},
-            {names[edge]: pieces for edge, pieces in self.used.items()},
-            {names[edge]: pieces for edge, pieces in self.fresh.items()},
-            {names[edge]: count for edge, count in self.kept.items()},
-            {names[edge]: counts for edge, counts in self.loads.items()},
-            {names[edge]: pieces for edge, pieces in self.stores.items()},
+            called(self.held),
+            called(self.used),
+            called(self.fresh),
+            called(self.kept),
+            called(self.loads),
+            called(self.stores),
         )
 
     def only(self, tiles: Sequence[int]) -> AxisPlan:
@@ -72,13 +77,58 @@ class AxisPlan:
             those(self.stores),
         )
 
-    def widest(self, edge: str) -> int:
-        return max(interval.size for interval in self.held[edge])
+    @cached_property
+    def widest(self) -> dict[str, int]:
+        """Most coordinates of each edge that a tile holds."""
+        return {edge: max(piece.size for piece in pieces) for edge, pieces in self.held.items()}
 
-    def span(self, edge: str) -> int:
-        """Coordinates from the first to the last that any tile holds."""
-        pieces = [interval for interval in self.held[edge] if interval.size]
-        return max((i.stop for i in pieces), default=0) - min((i.start for i in pieces), default=0)
+    @cached_property
+    def span(self) -> dict[str, int]:
+        """Coordinates of each edge from the first to the last that any tile holds."""
+        found = {edge: [piece for piece in pieces if piece.size] for edge, pieces in self.held.items()}
+        return {
+            edge: max((i.stop for i in pieces), default=0) - min((i.start for i in pieces), default=0)
+            for edge, pieces in found.items()
+        }
+
+    @cached_property
+    def loaded(self) -> dict[str, int]:
+        """``loads`` of all tiles."""
+        return {edge: sum(counts) for edge, counts in self.loads.items()}
+
+    @cached_property
+    def stored(self) -> dict[str, int]:
+        """Coordinates of ``stores`` of all tiles."""
+        return {edge: sum(piece.size for piece in pieces) for edge, pieces in self.stores.items()}
+
+    @cached_property
+    def along(self) -> dict[str, tuple[Along, ...]]:
+        """What each tile is of every edge."""
+        return {
+            edge: along(self.used[edge], held, self.fresh[edge], self.kept[edge] > 0)
+            for edge, held in self.held.items()
+        }
+
+    @cached_property
+    def alike(self) -> dict[Extents, list[int]]:
+        """Tiles that are the same of every edge."""
+        groups: dict[Extents, list[int]] = {}
+        for index, tile in enumerate(zip(*self.along.values(), strict=True)):
+            groups.setdefault(tile, []).append(index)
+        return groups
+
+
+@lru_cache(maxsize=1 << 12)
+def named_axis(
+    steps: tuple[AxisStep, ...],
+    sizes: tuple[tuple[str, int], ...],
+    outputs: tuple[str, ...],
+    tile: int | None,
+    keeps: bool,
+    names: tuple[tuple[str, str], ...],
+) -> AxisPlan:
+    """:func:`plan_axis` with other names of its edges: one object, so that what is derived from it is so once."""
+    return plan_axis(steps, sizes, outputs, tile, keeps).renamed(dict(names))
 
 
 @lru_cache(maxsize=1 << 12)
@@ -110,15 +160,12 @@ Pieces = tuple[Interval, ...]
 
 def _needs(steps: Sequence[AxisStep], stores: dict[str, Pieces], tiles: int) -> dict[str, Pieces]:
     """Per edge and tile, the hull of everything that the tile's results depend on, were nothing kept."""
-    need: dict[str, list[Interval]] = {}
-    for index in range(tiles):
-        wanted = {edge: pieces[index] for edge, pieces in stores.items()}
-        for step in reversed(steps):
-            here = wanted.setdefault(step.output, EMPTY)
-            for edge, axis in step.inputs:
-                wanted[edge] = wanted.get(edge, EMPTY).hull(axis.need(here))
-        for edge, interval in wanted.items():
-            need.setdefault(edge, []).append(interval)
+    need: dict[str, Sequence[Interval]] = dict(stores)
+    for step in reversed(steps):
+        here = need.setdefault(step.output, (EMPTY,) * tiles)
+        for edge, axis in step.inputs:
+            wanted = axis.needs(here)
+            need[edge] = [a.hull(b) for a, b in zip(need[edge], wanted, strict=True)] if edge in need else wanted
     return {edge: tuple(pieces) for edge, pieces in need.items()}
 
 
@@ -148,7 +195,7 @@ def _uses(steps: Sequence[AxisStep], stores: dict[str, Pieces], fresh: dict[str,
         uses[edge] = [a.hull(b) for a, b in zip(uses[edge], pieces, strict=True)]
     for step in steps:
         for edge, axis in step.inputs:
-            needs = [axis.need(piece) for piece in fresh[step.output]]
+            needs = axis.needs(fresh[step.output])
             uses[edge] = [a.hull(b) for a, b in zip(uses[edge], needs, strict=True)]
     return {edge: tuple(pieces) for edge, pieces in uses.items()}
 
@@ -174,6 +221,10 @@ def _loads(steps: Sequence[AxisStep], fresh: dict[str, Pieces], keeps: bool) -> 
                 readers.setdefault(edge, []).append((step.output, axis))
     loads: dict[str, tuple[int, ...]] = {}
     for edge, maps in readers.items():
+        if not keeps and len(maps) == 1:
+            ((output, axis),) = maps
+            loads[edge] = tuple(axis.count(piece) for piece in fresh[output])
+            continue
         seen, counts = 0, []
         for index in range(len(fresh[edge])):
             mask = 0

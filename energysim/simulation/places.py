@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from energysim.arch.spec import ArchSpec, Memory
-from energysim.schedule.apart import Extents, TileSet, extents, ranges_apart, sorted_tiles
+from energysim.schedule.along import Extents
+from energysim.schedule.apart import TileSet, extents, ranges_apart, sorted_tiles
 from energysim.schedule.homes import Homes, capacity_bytes, homes, homes_inwards
 from energysim.schedule.live import Content, LiveRange, peak_bytes
 from energysim.schedule.moments import moments

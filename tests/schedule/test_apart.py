@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from schedule_nets import plane_graphs, valid_pair
 
 from energysim.graph.layers import LayerGraph
-from energysim.schedule.apart import Copies, Extents, RangesApart, copies, extents, ranges_apart, sorted_tiles
+from energysim.schedule.along import Extents
+from energysim.schedule.apart import Copies, RangesApart, copies, extents, ranges_apart, sorted_tiles
 from energysim.schedule.axes import EMPTY, Interval
 from energysim.schedule.live import live_at
 from energysim.schedule.plan import StackPlan, plan_stack
