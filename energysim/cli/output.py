@@ -89,10 +89,13 @@ def write_directory(
 
 
 @contextmanager
-def progress_bar(verb: str, remaining: bool = False) -> Iterator[Callable[[int, int, str], None] | None]:
+def progress_bar(
+    verb: str, remaining: bool = False, counted: bool = True
+) -> Iterator[Callable[[int, int, str], None] | None]:
     """A bar on a terminal's stderr; None in a pipe. The callable takes (done, total, what is being done).
 
-    ``remaining``: with the time that is left, for long work in even steps.
+    ``remaining``: with the time that is left, for long work in even steps. ``counted``: with done and total, which
+    count something; else as a percentage.
     """
     if not sys.stderr.isatty():
         yield None
@@ -103,13 +106,14 @@ def progress_bar(verb: str, remaining: bool = False) -> Iterator[Callable[[int, 
         MofNCompleteColumn,
         Progress,
         ProgressColumn,
+        TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
-    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-    columns.append(TimeElapsedColumn())
+    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn()]
+    columns += [MofNCompleteColumn() if counted else TaskProgressColumn(), TimeElapsedColumn()]
     if remaining:
         columns += [TextColumn("left:"), TimeRemainingColumn()]
     speed_over_s = 600.0 if remaining else 30.0

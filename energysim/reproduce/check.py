@@ -43,8 +43,8 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Context:
-    """``quick``: only what takes seconds; ``runs``: finished training runs to judge by; ``measured``: whether times
-    are taken on this machine too."""
+    """``quick``: only what takes a minute or two; ``runs``: finished training runs to judge by; ``measured``: whether
+    times are taken on this machine too."""
 
     simulations: Simulations
     runs: tuple[Group, ...] = ()

@@ -11,9 +11,9 @@ from energysim.arch.loader import load_arch
 from energysim.reproduce.check import graph_of
 from energysim.reproduce.evidence import Condition
 from energysim.schedule.buffering import largest_plane_bytes
-from energysim.schedule.homes import capacity_bytes, homes
 from energysim.spec_files import SpecModel
 from energysim.sweep import Point
+from energysim.sweep.buffers import room_bytes
 
 LIGHT, RESNET = "lightweight_cnn", "resnet18"
 ARCHS = ("jetson_nano", "meta_proto_df")
@@ -104,9 +104,9 @@ def energy_setups(quick: bool) -> Iterator[Setup]:
 @lru_cache(maxsize=16)
 def room(variant: str, arch: str) -> int:
     """Bytes that a variant may take of a device's feature-map memory."""
-    size = capacity_bytes(homes(load_arch(arch)).maps)
+    size = room_bytes(Point(LIGHT, arch, variant=variant))
     assert size is not None
-    return size // 2 if variant == "buffered" else size
+    return size
 
 
 def _wanted(channels: int, setup: Setup) -> int:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from math import prod
+from math import prod, sqrt
 from typing import Any
 
 from energysim.cost.results import LayerCost
 from energysim.errors import EnergySimError
 from energysim.schedule.sizes import tile_text
 from energysim.sweep import Point, Store
-from energysim.sweep.evaluation import FAILED, OK, Task, outcome_of
+from energysim.sweep.evaluation import FAILED, OK, Task
+from energysim.sweep.executors import executor_for
 from energysim.sweep.identity import key_of
 
 Progress = Callable[[int, int, str], None]
-"""(points done, in all, the point that is computed now)"""
+"""(work done, in all, what was done last); work is expected to grow with the square root of a point's input"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +35,36 @@ class Simulated:
 @dataclass(frozen=True)
 class Simulations:
     """``stored_only``: nothing is computed; what the store does not hold counts as what no device can run, and is in
-    ``missing``."""
+    ``missing``. ``jobs``: worker processes, one per core by default; 1 computes in this process."""
 
     store: Store
     stored_only: bool = False
+    jobs: int | None = 1
     missing: set[Point] = field(default_factory=set, compare=False)
     _keys: dict[Point, str] = field(default_factory=dict, compare=False, repr=False)
 
     def compute(self, points: Iterable[Point], progress: Progress | None = None) -> None:
-        """Every point that is not stored yet, smallest first, each stored at the moment it is done."""
+        """Every point that is not stored yet, the smallest begun first, each stored at the moment it is done."""
         wanted = sorted(dict.fromkeys(points), key=_size)
         known = self.store.statuses(self._key(point) for point in wanted)
         lacking = [point for point in wanted if known.get(self._key(point), FAILED) == FAILED]
         if self.stored_only:
             self.missing.update(lacking)
             return
-        for number, point in enumerate(lacking):
-            if progress is not None:
-                progress(number, len(lacking), str(point))
-            self.store.put(outcome_of(Task(self._key(point), point)), shlex.split(command_of(point)))
+        if not lacking:
+            return
+        total, done = sum(map(_work, lacking)), 0.0
+        if progress is not None:
+            progress(0, round(total), f"{len(lacking):,} to simulate")
+        executor = executor_for(1 if len(lacking) == 1 else self.jobs)
+        try:
+            for number, outcome in enumerate(executor.run([Task(self._key(point), point) for point in lacking]), 1):
+                self.store.put(outcome, shlex.split(command_of(outcome.point)))
+                done += _work(outcome.point)
+                if progress is not None:
+                    progress(round(done), round(total), f"{number:,} of {len(lacking):,}: {outcome.point}")
+        finally:
+            executor.close()
 
     def of(self, point: Point) -> Simulated | None:
         """A point's totals; None where the device cannot run it. Raises EnergySimError where it failed otherwise."""
@@ -97,8 +109,18 @@ class Simulations:
 
 def _size(point: Point) -> tuple[float, str]:
     """What points are computed in order of: the words of the input, then as they are written."""
-    shape = "" if point.input is None else point.input
-    return prod(int(size) for size in shape.split("x") if size), str(point)
+    return _words(point), str(point)
+
+
+def _words(point: Point) -> int:
+    shape = point.input or f"{point.batch or 1}x3x32x32"
+    return prod(int(size) for size in shape.split("x"))
+
+
+def _work(point: Point) -> float:
+    """CPU time, in no unit. Measured: 0.007 to 0.016 s per square root of a word for ResNet-18, from 1x3x32x32 to
+    128x3x480x640 (searches take longer for larger sizes, but not in proportion)."""
+    return sqrt(_words(point))
 
 
 def command_of(point: Point) -> str:

@@ -47,6 +47,21 @@ class InProcess:
         pass
 
 
+def executor_for(jobs: int | None, dask: str | None = None, command: Sequence[str] = ()) -> Executor:
+    """``jobs`` worker processes of this machine, one per core by default, 1 for this process alone; or the workers of
+    the Dask scheduler at ``dask``. ``command`` goes into the documents. Raises UnavailableError like ``Cluster``."""
+    if dask is not None:
+        from energysim.sweep.cluster import Cluster
+
+        return Cluster(dask, command)
+    jobs = jobs or available_cores()
+    if jobs == 1:
+        return InProcess(command)
+    from energysim.sweep.processes import Processes
+
+    return Processes(jobs, command)
+
+
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

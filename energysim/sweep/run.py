@@ -15,7 +15,7 @@ from energysim.sweep.accuracy import accuracies_of, accuracy_of
 from energysim.sweep.beforehand import Rules
 from energysim.sweep.buffers import fitted
 from energysim.sweep.evaluation import FAILED, INFEASIBLE, OK, RULED_OUT, Outcome, Task
-from energysim.sweep.executors import Executor, InProcess, available_cores
+from energysim.sweep.executors import Executor, executor_for
 from energysim.sweep.experiment import Experiment, load_experiment
 from energysim.sweep.identity import SCHEMA, forget_files, key_of
 from energysim.sweep.known import check_known
@@ -106,7 +106,7 @@ def run_sweep(
     command = tuple(sys.argv)
     with Store.open(store_path, create=True) as store:
         store.set_accuracy(accuracies)
-        executor = _executor(jobs, dask, command)
+        executor = executor_for(jobs, dask, command)
         rules = Rules(() if search.optimizes else experiment.limits, accuracies)
         sweep = _Sweep(store, executor, command, rules, retry, experiment.fit_buffers, progress)
         try:
@@ -120,19 +120,6 @@ def run_sweep(
         finally:
             executor.close()
         return sweep.result(experiment)
-
-
-def _executor(jobs: int | None, dask: str | None, command: tuple[str, ...]) -> Executor:
-    if dask is not None:
-        from energysim.sweep.cluster import Cluster
-
-        return Cluster(dask, command)
-    jobs = jobs or available_cores()
-    if jobs == 1:
-        return InProcess(command)
-    from energysim.sweep.processes import Processes
-
-    return Processes(jobs, command)
 
 
 def _fitted(point: Point) -> Point:

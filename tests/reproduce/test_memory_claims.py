@@ -17,6 +17,7 @@ from energysim.reproduce.memory import MemoryAccess, MemoryOrder, MemoryReductio
 from energysim.reproduce.memory_points import Row, Setup, clipped, point, room, setups
 from energysim.reproduce.simulations import Simulated, Simulations, command_of
 from energysim.sweep import Point, Store
+from energysim.sweep.executors import InProcess
 
 FULL = {"model": "full", "tile": 32, "channels": 64}
 
@@ -111,7 +112,7 @@ def test_a_point_is_computed_once_and_its_command_computes_it(tmp_path: Path) ->
         simulations = Simulations(store)
         for _ in range(2):
             simulations.compute([asked, asked], lambda done, total, what: told.append(what))
-        assert told == [str(asked)]
+        assert told == ["1 to simulate", f"1 of 1: {asked}"]
         first = simulations.of(asked)
         assert first is not None
         assert Simulations(store).of(asked) == first
@@ -121,6 +122,29 @@ def test_a_point_is_computed_once_and_its_command_computes_it(tmp_path: Path) ->
     words = shlex.split(command_of(asked))
     assert words[:3] == ["energysim", "simulate", "lightweight_cnn"]
     cli.make_context("energysim", words[1:], resilient_parsing=False)
+
+
+def test_points_go_to_as_many_processes_as_asked_and_progress_follows_their_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A single one is not worth a process."""
+    asked: list[int | None] = []
+
+    def here(jobs: int | None) -> InProcess:
+        asked.append(jobs)
+        return InProcess()
+
+    monkeypatch.setattr("energysim.reproduce.simulations.executor_for", here)
+    small, large = (Point("ffnn", "simple3", batch=batch) for batch in (1, 4))
+    told: list[tuple[int, int]] = []
+    with Store.open(tmp_path / "results.db", create=True) as store:
+        simulations = Simulations(store, jobs=2)
+        simulations.compute((large, small), lambda done, total, _: told.append((done, total)))
+        assert simulations.of(Point("ffnn", "simple3", bits=4)) is not None
+        rows = list(store.rows())
+    assert asked == [2, 1] and len(rows) == 3 and {row["status"] for row in rows} == {"ok"}
+    whole = round(3 * (3 * 32 * 32) ** 0.5)
+    assert told == [(0, whole), (round(whole / 3), whole), (whole, whole)]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from energysim.report.chip_plots import eyeriss_figure
 from energysim.report.chips import defines_verdict, error, eyeriss_energy, eyeriss_traffic, markdown_table
 from energysim.report.plots.save import save_figure
+from energysim.report.plots.svg import inline_svg
 from energysim.schedule.values import Overlap
 from energysim.validation.chip_energy import fit_chip_energy
 from energysim.validation.defines import FusedPoint
@@ -56,10 +57,17 @@ def test_a_table_is_one_line_per_row() -> None:
     assert markdown_table(["a", "b"], [["1", "2"]]) == "| a | b |\n|---|---:|\n| 1 | 2 |"
 
 
-def test_the_figure_carries_its_command(tmp_path: Path) -> None:
-    save_figure(
-        eyeriss_figure(ALEXNET, ALEXNET, fit_chip_energy(ALEXNET)), tmp_path / "chips.png", "energysim validate chips"
-    )
+def test_the_figure_carries_its_command_and_every_layer_its_numbers(tmp_path: Path) -> None:
+    figure, fit = eyeriss_figure(ALEXNET, ALEXNET, fit_chip_energy(ALEXNET)), fit_chip_energy(ALEXNET)
+    save_figure(figure, tmp_path / "chips.png", "energysim validate chips")
     written = (tmp_path / "chips.png").read_bytes()
     assert written.startswith(b"\x89PNG")
     assert b"energysim validate chips" in written
+    told = re.findall(r"<title>([^<]+)</title>", inline_svg(figure))
+    assert len(told) == 3 * 2 * len(ALEXNET)
+    layer = ALEXNET[0]
+    measured, predicted = layer.measured.energy_j, fit.energy_j(layer, layer.measured.total_s)
+    assert (
+        f"{layer.measured.name}, AlexNet: {predicted * 1e3:.4g} mJ, measured {measured * 1e3:.4g} mJ "
+        f"({error(predicted, measured)})"
+    ) in told
