@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from energysim.schedule.values import Overlap
 from energysim.validation.chip_energy import ChipEnergyFit
-from energysim.validation.defines import FusedPoint, rank_agreement
+from energysim.validation.chip_overheads import Overheads
 from energysim.validation.eyeriss import ComparedLayer
 
 
@@ -92,47 +91,32 @@ def eyeriss_energy(layers: Sequence[ComparedLayer], fit: ChipEnergyFit, fitted: 
     return markdown_table(head, [*rows, [*cells("**all**", layers), *([""] if fitted else [])]])
 
 
-def defines_table(points: Sequence[FusedPoint]) -> str:
-    """Energy, cycles and DRAM words of every point, theirs and ours."""
-    head = ["tile (w x h)", "overlap", "uJ theirs", "ours", "", "Mcycles theirs", "ours", "M words theirs", "ours"]
-    rows = [
-        [
-            "layer by layer" if point.tile is None else f"{point.tile[1]} x {point.tile[0]}",
-            "-" if point.overlap is None else str(point.overlap),
-            f"{point.theirs_j * 1e6:,.0f}",
-            f"{point.energy_j * 1e6:,.0f}",
-            error(point.energy_j, point.theirs_j),
-            f"{point.their_cycles / 1e6:,.1f}",
-            f"{point.cycles / 1e6:,.1f}",
-            f"{point.their_dram_words / 1e6:,.2f}",
-            f"{point.dram_words / 1e6:,.2f}",
+def eyeriss_whole(layers: Sequence[ComparedLayer], overheads: Overheads) -> str:
+    """Energy of the chip without DRAM per layer, in the predicted total time: measured, and its predicted parts."""
+    head = ["layer", "measured mJ", "components", "network", "clock", "control", "predicted", "", "ms measured", "", ""]
+
+    def cells(name: str, chosen: Sequence[ComparedLayer]) -> list[str]:
+        measured = _sum(chosen, lambda x: x.measured.energy_j)
+        parts = [overheads.energy(layer, layer.predicted.total_s) for layer in chosen]
+        sums = (
+            sum(each)
+            for each in zip(
+                *((p.components_j, p.network_j, p.clock_j, p.control_j, p.total_j) for p in parts), strict=True
+            )
+        )
+        predicted_j = sum(p.total_j for p in parts)
+        seconds, predicted_s = _sum(chosen, lambda x: x.measured.total_s), _sum(chosen, lambda x: x.predicted.total_s)
+        return [
+            name,
+            f"{measured * 1e3:.2f}",
+            *(f"{joules * 1e3:.2f}" for joules in sums),
+            error(predicted_j, measured),
+            f"{seconds * 1e3:.1f}",
+            f"{predicted_s * 1e3:.1f}",
+            error(predicted_s, seconds),
         ]
-        for point in points
-    ]
-    return markdown_table(head, rows)
 
-
-def defines_verdict(points: Sequence[FusedPoint]) -> str:
-    """Which tile each tool calls best per overlap mode, and how far the two orders agree."""
-    lines = []
-    for overlap in Overlap:
-        mode = [point for point in points if point.overlap is overlap]
-        theirs, ours = (
-            (min(mode, key=lambda p: p.theirs_j), min(mode, key=lambda p: p.energy_j)) if mode else (None,) * 2
-        )
-        if theirs is None or ours is None:
-            continue
-        same = "the same tile" if theirs is ours else f"{_name(ours)} here, {_name(theirs)} there"
-        lines.append(
-            f"- `{overlap}`: {same} is best ({ours.energy_j * 1e6:,.0f} uJ; {theirs.theirs_j * 1e6:,.0f} uJ there)"
-        )
-    agreement = rank_agreement(points)
-    lines.append(f"- rank correlation of the energies over all fused points (Spearman): {agreement:.3f}")
-    return "\n".join(lines)
-
-
-def _name(point: FusedPoint) -> str:
-    return "layer by layer" if point.tile is None else f"{point.tile[1]} x {point.tile[0]}"
+    return markdown_table(head, [*(cells(x.measured.name, [x]) for x in layers), cells("**all**", layers)])
 
 
 def _columns(what: str) -> list[str]:

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from importlib import resources
 from string import Template
 
+from energysim.arch.loader import load_arch
 from energysim.calibration.jetson import KernelOnOrin, NanoValidation
-from energysim.report.chips import (
-    defines_table,
-    defines_verdict,
-    error,
-    eyeriss_energy,
-    eyeriss_traffic,
-    markdown_table,
-)
+from energysim.report.chips import error, eyeriss_energy, eyeriss_traffic, eyeriss_whole, markdown_table
+from energysim.report.defines import defines_parts, defines_table, defines_verdict
 from energysim.validation.chip_energy import ChipEnergyFit
-from energysim.validation.defines import FusedPoint
+from energysim.validation.chip_overheads import CONTROL_SHARE, LINK_MACS, Overheads, overheads
+from energysim.validation.defines import FusedPoint, their_parts
 from energysim.validation.eyeriss import ComparedLayer
 from energysim.validation.own_mapping import OwnLayer
 from energysim.version import __version__
@@ -51,6 +47,12 @@ def chips_page(found: ChipComparisons, figures: str) -> str:
 def _eyeriss(found: ChipComparisons) -> Mapping[str, str]:
     measured_j = sum(one.measured.energy_j for one in found.alexnet)
     raw_j = sum(one.predicted.energy_j for one in found.alexnet)
+    nominal, low, high = overheads()
+
+    def chip_j(layers: Sequence[ComparedLayer], which: Overheads) -> float:
+        return sum(which.energy(one, one.predicted.total_s).total_j for one in layers)
+
+    vgg_j = sum(one.measured.energy_j for one in found.vgg)
     gated_j = sum(one.predicted.gated_energy_j or 0.0 for one in found.alexnet)
     total_s = sum(one.measured.total_s for one in found.alexnet)
     own = [*found.own_alexnet, *found.own_vgg]
@@ -59,7 +61,21 @@ def _eyeriss(found: ChipComparisons) -> Mapping[str, str]:
         "alexnet_traffic": eyeriss_traffic(found.alexnet),
         "vgg_traffic": eyeriss_traffic(found.vgg),
         "total_ms": f"{total_s * 1e3:.1f}",
-        "total_error": error(sum(one.predicted.latency_s for one in found.alexnet), total_s),
+        "processing_total_error": error(sum(one.predicted.latency_s for one in found.alexnet), total_s),
+        "total_error": error(sum(one.predicted.total_s for one in found.alexnet), total_s),
+        "predicted_ms": f"{sum(one.predicted.total_s for one in found.alexnet) * 1e3:.1f}",
+        "vgg_total_error": error(
+            sum(one.predicted.total_s for one in found.vgg), sum(one.measured.total_s for one in found.vgg)
+        ),
+        "chip_energy": eyeriss_whole(found.alexnet, nominal),
+        "vgg_chip_energy": eyeriss_whole(found.vgg, nominal),
+        "chip_error": error(chip_j(found.alexnet, nominal), measured_j),
+        "chip_low": error(chip_j(found.alexnet, low), measured_j),
+        "chip_high": error(chip_j(found.alexnet, high), measured_j),
+        "vgg_chip_error": error(chip_j(found.vgg, nominal), vgg_j),
+        "clock_source": _clock_source(),
+        "link_source": LINK_MACS.source,
+        "control_source": CONTROL_SHARE.source,
         "measured_mj": f"{measured_j * 1e3:.2f}",
         "raw_mj": f"{raw_j * 1e3:.2f}",
         "gated_mj": f"{gated_j * 1e3:.2f}",
@@ -71,6 +87,11 @@ def _eyeriss(found: ChipComparisons) -> Mapping[str, str]:
         "own_proof": f"{proven} of {len(own)} layers proven optimal",
         "own": _own(found),
     }
+
+
+def _clock_source() -> str:
+    clock = load_arch("eyeriss").idle_power_w
+    return "" if clock is None else f"{clock.value * 1e3:.1f} mW ({clock.source})"
 
 
 def _own(found: ChipComparisons) -> str:
@@ -91,7 +112,11 @@ def _own(found: ChipComparisons) -> str:
 
 
 def _defines(found: ChipComparisons) -> Mapping[str, str]:
-    return {"defines": defines_table(found.defines), "defines_verdict": defines_verdict(found.defines)}
+    return {
+        "defines": defines_table(found.defines),
+        "defines_verdict": defines_verdict(found.defines),
+        "defines_parts": defines_parts(found.defines, their_parts()),
+    }
 
 
 def _nano(nano: NanoValidation) -> Mapping[str, str]:

@@ -118,7 +118,7 @@ def _not_modelled(graph: LayerGraph, arch: ArchSpec, latency_s: float) -> tuple[
     if arch.idle_power_w is not None:
         idle = arch.idle_power_w
         missing.append(
-            f"the board's idle power ({format_power(idle.value)}: {format_energy(idle.value * latency_s * 1e12)} in "
+            f"idle power ({format_power(idle.value)}: {format_energy(idle.value * latency_s * 1e12)} in "
             "the time of one inference)"
         )
     unmoved = sum(

@@ -25,8 +25,9 @@ class Prediction:
     """One layer on the chip's mapping. Bytes and energies of the whole batch; energies are the chip's, without DRAM.
 
     ``dram_bytes`` is plain, ``coded_dram_bytes`` has the feature maps run-length coded (None without published zeros).
-    ``latency_s`` is processing: the slowest of compute and each memory's port. ``gated_energy_j`` leaves out what the
-    chip gates at zeros.
+    ``latency_s`` is processing: the slowest of compute and each memory's port. ``maps_s``: what the feature maps take
+    over the DRAM's link (coded where that is known): the global buffer prefetches filters, but has no second place for
+    maps. ``gated_energy_j`` leaves out what the chip gates at zeros. ``link_words``: words over the array's network.
     """
 
     active_pes: int
@@ -34,9 +35,16 @@ class Prediction:
     dram_bytes: float
     coded_dram_bytes: float | None
     latency_s: float
+    maps_s: float
     bottleneck: str
     energy_j: float
     gated_energy_j: float | None
+    link_words: int
+
+    @property
+    def total_s(self) -> float:
+        """Processing, and the transfers of feature maps before and after it."""
+        return self.latency_s + self.maps_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +76,20 @@ def _predict(
     dram = dram_bytes(counts)
     slowest = max([("compute", counts.compute_cycles), *counts.level_cycles], key=lambda pair: pair[1])
     pj = chip_pj(cost)
+    coded = _coded(dram, layer, following, first=first)
+    link = arch.memories[0].shared_bandwidth
+    maps_bytes = (sum(dram.values()) if coded is None else coded) - dram["weights"]
     return Prediction(
         active_pes=active_pes(layer.passes, layer.problem.bounds["R"]),
         glb_bytes=glb_bytes(counts),
         dram_bytes=sum(dram.values()),
-        coded_dram_bytes=_coded(dram, layer, following, first=first),
+        coded_dram_bytes=coded,
         latency_s=counts.cycles / arch.clock_hz,
+        maps_s=0.0 if link is None else maps_bytes * 8 / link / arch.clock_hz,
         bottleneck=slowest[0],
         energy_j=pj * 1e-12,
         gated_energy_j=None if layer.zeros is None else (pj - layer.zeros * _gated_pj(cost)) * 1e-12,
+        link_words=_link_words(counts, layer),
     )
 
 
@@ -93,6 +106,16 @@ def glb_bytes(counts: Counts) -> float:
     """
     words = _words(counts, _GLB, "ifmap") + _words(counts, _GLB, "ofmap") + _words(counts, DRAM, "ofmap")
     return words * WORD_BITS / 8
+
+
+def _link_words(counts: Counts, layer: MeasuredLayer) -> int:
+    """Words that enter a PE's scratchpad from outside the array, psums from the global buffer, and psums that are
+    handed down a column: once per PE that adds to them, of the last one to the buffer."""
+    psums = counts.at(_GLB, "ofmap")
+    assert psums is not None
+    down = psums.updates * layer.problem.bounds["R"] * layer.passes.r
+    into = (counts.at("IFMAP_SPAD", "ifmap"), counts.at("FILTER_SPAD", "weights"))
+    return psums.reads + down + sum(access.fills for access in into if access is not None)
 
 
 def chip_pj(cost: MappedCost) -> float:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
 import pytest
 
 from energysim.report.chip_plots import eyeriss_figure
-from energysim.report.chips import defines_verdict, error, eyeriss_energy, eyeriss_traffic, markdown_table
+from energysim.report.chips import error, eyeriss_energy, eyeriss_traffic, markdown_table
+from energysim.report.defines import defines_parts, defines_table, defines_verdict
 from energysim.report.plots.save import save_figure
 from energysim.report.plots.svg import inline_svg
 from energysim.schedule.values import Overlap
 from energysim.validation.chip_energy import fit_chip_energy
-from energysim.validation.defines import FusedPoint
+from energysim.validation.defines import PARTS, Cost, FusedPoint, their_parts
 from energysim.validation.eyeriss import compare_eyeriss
+from energysim.validation.published import DATA
 
 ALEXNET = compare_eyeriss("alexnet")
 
 
-def _point(side: int, overlap: Overlap, theirs_j: float, energy_j: float) -> FusedPoint:
-    return FusedPoint((side, side), overlap, theirs_j, energy_j, 1.0, 1.0, 1.0, 1.0)
+def _point(side: int, overlap: Overlap, theirs_j: float, energy_j: float, remainders_j: float) -> FusedPoint:
+    ours, remainders = (Cost(joules, 1.0, 1.0, {"DRAM": joules}) for joules in (energy_j, remainders_j))
+    return FusedPoint((side, side), overlap, theirs_j, 1.0, 1.0, ours, remainders)
 
 
 def test_error_is_signed_and_relative() -> None:
@@ -45,12 +49,36 @@ def test_left_out_errors_stand_beside_the_layers_that_were_fitted() -> None:
     assert "left out" not in eyeriss_energy(ALEXNET, fit, fitted=False)
 
 
-def test_verdict_names_both_best_tiles() -> None:
-    cached = [_point(1, Overlap.CACHE, 3e-6, 9e-6), _point(4, Overlap.CACHE, 2e-6, 4e-6)]
-    recomputed = [_point(1, Overlap.RECOMPUTE, 5e-6, 1e-5), _point(4, Overlap.RECOMPUTE, 6e-6, 5e-6)]
+def test_verdict_names_the_best_tile_and_the_orders() -> None:
+    cached = [_point(1, Overlap.CACHE, 3e-6, 9e-6, 5e-6), _point(4, Overlap.CACHE, 2e-6, 4e-6, 2e-6)]
+    recomputed = [
+        _point(1, Overlap.RECOMPUTE, 5e-6, 1e-5, 6e-6),
+        _point(4, Overlap.RECOMPUTE, 6e-6, 5e-6, 7e-6),
+        _point(9, Overlap.RECOMPUTE, 8e-6, 7e-6, 6.5e-6),
+    ]
     verdict = defines_verdict([*cached, *recomputed])
-    assert "`cache`: the same tile is best (4 uJ; 2 uJ there)" in verdict
-    assert "`recompute`: 4 x 4 here, 1 x 1 there" in verdict
+    assert "`cache`: 4 x 4 is best there; ours the same order of all tiles; with remainders the same order" in verdict
+    assert "`recompute`: 1 x 1 is best there; ours another best tile, in order 4 x 4, 9 x 9, 1 x 1" in verdict
+    assert "with remainders the same best tile, in order 1 x 1, 9 x 9, 4 x 4" in verdict
+
+
+def test_parts_stand_side_by_side_where_theirs_are_known() -> None:
+    points = [_point(1, Overlap.CACHE, 3e-6, 9e-6, 5e-6), _point(4, Overlap.CACHE, 2e-6, 4e-6, 2e-6)]
+    table = defines_parts(points, {((4, 4), Overlap.CACHE): {"DRAM": 1e-6}})
+    assert table.splitlines()[0] == "| uJ of | 4 x 4 cache, theirs | ours |"
+    assert table.splitlines()[-1] == "| DRAM | 1 | 2 |"
+    assert "| +66.7 % |" in defines_table(points)
+
+
+def test_their_parts_sum_to_their_energies() -> None:
+    known = their_parts()
+    assert len(known) >= 3
+    with (DATA / "defines_fsrcnn.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for (tile, overlap), parts in known.items():
+        assert set(parts) == set(PARTS) and tile is not None
+        (row,) = [r for r in rows if (r["tile_height"], r["tile_width"], r["overlap"]) == (*map(str, tile), overlap)]
+        assert sum(parts.values()) * 1e6 == pytest.approx(float(row["energy_uj"]), rel=1e-3)
 
 
 def test_a_table_is_one_line_per_row() -> None:

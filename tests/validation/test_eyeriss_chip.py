@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from energysim.arch.loader import load_arch
+from energysim.cost.layers import touched_words
 from energysim.errors import EnergySimError, MappingError
 from energysim.validation.chip_energy import fit_chip_energy
+from energysim.validation.chip_overheads import Overheads, overheads
 from energysim.validation.eyeriss import compare_eyeriss
 from energysim.validation.published import eyeriss_layers
 from energysim.validation.row_stationary import RowStationary, mapping_of
@@ -54,6 +56,44 @@ def test_two_numbers_fitted_to_alexnet_predict_vgg() -> None:
     assert max(map(abs, fit.left_out)) < 0.1
     measured = sum(layer.measured.energy_j for layer in VGG)
     assert sum(fit.energy_j(layer, layer.measured.total_s) for layer in VGG) == pytest.approx(measured, rel=0.15)
+
+
+def test_total_time_has_the_transfers_of_feature_maps() -> None:
+    for layer in ALEXNET:
+        assert layer.predicted.total_s == pytest.approx(layer.measured.total_s, rel=0.10)
+    for layers in (ALEXNET, VGG):
+        measured = sum(layer.measured.total_s for layer in layers)
+        assert sum(layer.predicted.total_s for layer in layers) == pytest.approx(measured, rel=0.05)
+
+
+def test_published_overheads_bring_the_energy_near_without_a_fit() -> None:
+    nominal, low, high = overheads()
+    for layers in (ALEXNET, VGG):
+        measured = sum(layer.measured.energy_j for layer in layers)
+        found, least, most = (
+            sum(each.energy(layer, layer.predicted.total_s).total_j for layer in layers)
+            for each in (nominal, low, high)
+        )
+        assert found == pytest.approx(measured, rel=0.15)
+        assert least < measured < most
+
+
+def test_control_is_a_share_of_the_whole_and_the_clock_a_power() -> None:
+    energy = Overheads(0.0, 0.1, 0.2).energy(ALEXNET[0], 3.0)
+    assert energy.clock_j == pytest.approx(0.3) and energy.network_j == 0.0
+    assert energy.control_j == pytest.approx(0.2 * energy.total_j)
+    assert (energy + energy).total_j == pytest.approx(2 * energy.total_j)
+
+
+def test_psums_are_handed_down_once_per_row_of_products() -> None:
+    """A PE hands a psum on after S columns of its q channels; what else crosses is what its scratchpads take in."""
+    layer = ALEXNET[3]
+    bounds, passes = layer.measured.problem.bounds, layer.measured.passes
+    assert bounds["C"] % (passes.q * passes.r) == 0
+    handed_down = layer.measured.problem.macs // (bounds["S"] * passes.q)
+    taken_in = layer.predicted.link_words - handed_down
+    ifmap, weights = (touched_words(layer.measured.problem, name) for name in ("ifmap", "weights"))
+    assert ifmap + weights < taken_in < handed_down
 
 
 def test_too_few_layers() -> None:
