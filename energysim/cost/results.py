@@ -194,6 +194,12 @@ class VariantCost:
         """Energy-delay product of one inference, joule seconds."""
         return self.energy.value * 1e-12 * self.latency_s
 
+    @property
+    def edp_interval_js(self) -> tuple[float, float]:
+        """The energy-delay product with energy and latency both at their low, and both at their high."""
+        low_s, high_s = self.latency_interval_s
+        return self.energy.low * 1e-12 * low_s, self.energy.high * 1e-12 * high_s
+
     @cached_property
     def energy_by_level(self) -> dict[str, EnergyPj]:
         return _grouped((share.level, share.energy) for layer in self.layers for share in layer.shares)
@@ -219,6 +225,8 @@ class VariantCost:
             "latency_low_s": self.latency_interval_s[0],
             "latency_high_s": self.latency_interval_s[1],
             "edp_js": self.edp_js,
+            "edp_low_js": self.edp_interval_js[0],
+            "edp_high_js": self.edp_interval_js[1],
             "dram_read_bytes": self.dram_read_bytes,
             "dram_write_bytes": self.dram_write_bytes,
             "dram_floor_bytes": self.dram_floor_bytes,

@@ -9,6 +9,7 @@ from energysim.schedule.values import Overlap
 from energysim.validation.defines import FusedPoint, Tile, rank_agreement
 
 _Key = tuple[Tile | None, Overlap | None]
+_Energy = Callable[[FusedPoint], float]
 
 
 def defines_table(points: Sequence[FusedPoint]) -> str:
@@ -44,13 +45,11 @@ def defines_verdict(points: Sequence[FusedPoint]) -> str:
         if not mode:
             continue
         theirs = _order(mode, lambda p: p.theirs_j)
-        verdicts = [
-            f"{what} {_verdict(theirs, _order(mode, of))}"
-            for what, of in (
-                ("ours", lambda p: p.ours.energy_j),
-                ("with remainders", lambda p: p.remainders.energy_j),
-            )
-        ]
+        kinds: tuple[tuple[str, _Energy], ...] = (
+            ("ours", lambda p: p.ours.energy_j),
+            ("with remainders", lambda p: p.remainders.energy_j),
+        )
+        verdicts = [f"{what} {_verdict(theirs, _order(mode, of), of)}" for what, of in kinds]
         lines.append(f"- `{overlap}`: {_name(theirs[0].tile)} is best there; {'; '.join(verdicts)}")
     agreement, remainders = (rank_agreement(points, remainders=which) for which in (False, True))
     lines.append(
@@ -79,15 +78,21 @@ def defines_parts(points: Sequence[FusedPoint], theirs: Mapping[_Key, Mapping[st
     return markdown_table(head, rows)
 
 
-def _order(points: Sequence[FusedPoint], of: Callable[[FusedPoint], float]) -> list[FusedPoint]:
+def _order(points: Sequence[FusedPoint], of: _Energy) -> list[FusedPoint]:
     return sorted(points, key=of)
 
 
-def _verdict(theirs: Sequence[FusedPoint], ours: Sequence[FusedPoint]) -> str:
+def _verdict(theirs: Sequence[FusedPoint], ours: Sequence[FusedPoint], of: _Energy) -> str:
     if theirs == ours:
         return "the same order of all tiles"
-    order = ", ".join(_name(point.tile) for point in ours)
-    return f"{'the same best tile' if theirs[0] is ours[0] else 'another best tile'}, in order {order}"
+    order = f"in order {', '.join(_name(point.tile) for point in ours)}"
+    if theirs[0] is ours[0]:
+        return f"the same best tile, {order}"
+    here, there = of(theirs[0]) / of(ours[0]) - 1, ours[0].theirs_j / theirs[0].theirs_j - 1
+    return (
+        f"another best tile, {order}: {_name(theirs[0].tile)} costs {here:.1%} more than {_name(ours[0].tile)} here, "
+        f"{_name(ours[0].tile)} {there:.1%} more there"
+    )
 
 
 def _name(tile: Tile | None) -> str:
