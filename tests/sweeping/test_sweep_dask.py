@@ -141,7 +141,7 @@ def test_workers_killed_at_random_moments_lose_no_point(tmp_path: Path, cluster:
     cluster.add()
     cluster.add()
     took = 1.0
-    for number in range(6):
+    for number in range(4):
         victims = chance.sample(cluster.workers, 1 + (number % 3 == 2))
         moment = chance.uniform(0, took)
 

@@ -25,11 +25,12 @@ POINTS = 7 * 3 * 2
 UNSTEADY = ("cpu_s", "finished", "command")
 
 
-def kill_many(experiment: str, directory: str) -> None:
+def kill_many(file: str, directory: str) -> None:
     """Runs in a process of its own, which has imported everything, so that fifty sweeps begin in seconds. Sweeps into
     one store are killed until it is whole, then the next store is begun."""
-    from energysim.sweep import run_sweep
+    from energysim.sweep import load_experiment, run_sweep
 
+    experiment = load_experiment(file)
     chance = random.Random(7)
     reference = Path(directory) / "reference.db"
     run_sweep(experiment, reference, jobs=1)
