@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from energysim.arch.spec import ArchSpec, Memory
+from energysim.errors import InfeasibleError
 from energysim.schedule.along import Extents
 from energysim.schedule.apart import TileSet, extents, ranges_apart, sorted_tiles
-from energysim.schedule.homes import Homes, capacity_bytes, homes, homes_inwards
+from energysim.schedule.homes import Homes, capacity_bytes, homes, homes_inwards, reserving
 from energysim.schedule.live import Content, LiveRange, peak_bytes
 from energysim.schedule.moments import moments
 from energysim.schedule.plan import StackPlan
@@ -133,8 +134,33 @@ def _split(plan: StackPlan, bits: int, homes: tuple[Homes, Homes], columns: Memo
     impossible = sorted_tiles(plan, lambda row, column: fits(homes[0], row, column) or fits(homes[1], row, column))[1]
     if not inside or impossible:
         return None
-    tiles = ((home, item) for home, found in zip(homes, (inside, outside), strict=True) for item in found)
+    first, second = homes
+    if outside:
+        # The mappings of these tiles pass the inner memories, in which what is kept takes its room.
+        try:
+            second = _beside_stores(plan, bits, second, columns, lines)
+        except InfeasibleError:
+            return None
+    tiles = ((home, item) for home, found in ((first, inside), (second, outside)) for item in found)
     return Place(tuple(tiles), columns, lines)
+
+
+def _beside_stores(plan: StackPlan, bits: int, home: Homes, columns: Memory, lines: Memory) -> Homes:
+    """``home`` for tiles that find less room further in, where kept columns or lines are. Raises InfeasibleError."""
+    edges = [edge.edge for edge in plan.edges]
+    pairs = set(product(extents(plan.rows, edges), extents(plan.columns, edges)))
+    arch = home.arch
+    for memory in {columns.name: columns, lines.name: lines}.values():
+        here = next((node for node in home.arch.memories if node.name == memory.name), None)
+        if here is not None and memory.name != home.maps.name:
+            parts = (ranges_apart(plan, bits, *pair, in_place=False) for pair in pairs)
+            kept = (
+                (part.columns if memory.name == columns.name else ())
+                + (part.lines if memory.name == lines.name else ())
+                for part in parts
+            )
+            arch = reserving(arch, here, max(map(peak_bytes, kept)))
+    return replace(home, arch=arch)
 
 
 def most_held(plan: StackPlan, bits: int, place: Place) -> dict[str, tuple[LiveRange, ...]]:

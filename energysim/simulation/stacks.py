@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from energysim.arch.spec import ArchSpec, Memory
@@ -119,7 +120,11 @@ def _best(
     # Retained maps are in the outermost homes, and DRAM bytes are the same in all places.
     if not reserved_bytes and setting.objective.metrics != (Metric.DRAM,):
         places += places_apart(plan, setting.arch, setting.bits, home)
-    found = [(place, _costs_in(place, plan, graph, setting, number, staying)) for place in places]
+    found = [(places[0], _costs_in(places[0], plan, graph, setting, number, staying))]
+    for place in places[1:]:
+        # A memory in which kept columns take room may have too little left for the mappings of larger tiles.
+        with suppress(InfeasibleError):
+            found.append((place, _costs_in(place, plan, graph, setting, number, staying)))
     return min(found, key=lambda item: _value(item[1], setting))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -12,12 +13,14 @@ from energysim.arch.loader import load_arch
 from energysim.arch.spec import ArchSpec
 from energysim.cost.results import LayerCost
 from energysim.graph.trace import trace
-from energysim.schedule.apart import TileSet, copies
-from energysim.schedule.homes import capacity_bytes
-from energysim.schedule.live import live_at
+from energysim.schedule.apart import TileSet, copies, extents, ranges_apart
+from energysim.schedule.homes import capacity_bytes, homes
+from energysim.schedule.live import live_at, peak_bytes
 from energysim.schedule.plan import plan_stack
+from energysim.schedule.values import Overlap, Stack
 from energysim.simulation import SimulationResult, simulate, stacks
 from energysim.simulation.occupancy import occupancies
+from energysim.simulation.places import places_apart
 
 _GRAPH = trace(
     nn.Sequential(
@@ -96,6 +99,28 @@ def test_no_memory_holds_more_than_it_has_room_for(local_bytes: int) -> None:
         peaks = [sum(entry.size_bytes for entry in live_at(live, step)) for step in range(len(item.steps))]
         assert room is not None and max(peaks) == item.allocation.lower_bound_bytes <= room
     assert all(drawn[name].allocation.placements for name in ("GB_A", "LB_IO", "LB_W"))
+
+
+def test_larger_tiles_leave_the_kept_columns_their_room() -> None:
+    """Their mappings pass the local buffer, in which the columns are."""
+    arch = _device(1000)
+    stack = Stack(tuple(layer.name for layer in _GRAPH.layers), (3, 4), Overlap.CACHE)
+    plan = plan_stack(_GRAPH, stack)
+    found = [place for place in places_apart(plan, arch, 8, homes(arch)) if "larger tiles" in dict(place.names)]
+    kept = [place for place in found if place.columns.name == "LB_IO"]
+    assert kept
+    for place in kept:
+        columns = max(
+            peak_bytes(ranges_apart(plan, 8, *pair, in_place=False).columns)
+            for pair in product(*(extents(axis, [e.edge for e in plan.edges]) for axis in (plan.rows, plan.columns)))
+        )
+        rooms = {
+            (home.maps.name, capacity_bytes(memory))
+            for home, _ in place.tiles
+            for memory in home.arch.memories
+            if memory.name == "LB_IO"
+        }
+        assert columns > 0 and rooms == {("LB_IO", 1000), ("GB_A", 1000 - columns)}
 
 
 def test_homes_survive_json() -> None:
