@@ -37,6 +37,7 @@ TOTALS = {
     "workload_name": "TEXT", "arch_name": "TEXT", "arch_sha256": "TEXT", "used_bits": "INTEGER",
     "used_buffer_bytes": "REAL", "energy_pj": "REAL", "energy_low_pj": "REAL", "energy_high_pj": "REAL",
     "latency_s": "REAL", "latency_low_s": "REAL", "latency_high_s": "REAL", "edp_js": "REAL",
+    "edp_low_js": "REAL", "edp_high_js": "REAL",
     "dram_read_bytes": "REAL", "dram_write_bytes": "REAL", "dram_bytes": "REAL", "dram_floor_bytes": "REAL",
     "macs": "INTEGER", "macs_executed": "INTEGER", "params": "INTEGER", "optimal": "INTEGER", "gap": "REAL",
     "area_mm2": "REAL",
@@ -232,13 +233,29 @@ def _prepare(path: Path, connection: sqlite3.Connection, create: bool) -> None:
     # commits, but leaves the store whole.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-    if empty:
-        columns = {"key": "TEXT PRIMARY KEY", **PARAMETERS, **TOTALS, **_ABOUT, "document": "BLOB"}
+    columns = {"key": "TEXT PRIMARY KEY", **PARAMETERS, **TOTALS, **_ABOUT, "document": "BLOB"}
+    if not empty:
+        _add_columns(connection, columns)
+    else:
         table = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(f"CREATE TABLE IF NOT EXISTS points ({table})")
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+
+
+def _add_columns(connection: sqlite3.Connection, columns: Mapping[str, str]) -> None:
+    """A store that an earlier energysim made gets the columns that came since; its rows have no values there."""
+
+    def missing() -> list[str]:
+        known = {row[1] for row in connection.execute("PRAGMA table_info(points)")}
+        return [name for name in columns if name not in known]
+
+    if missing():
+        connection.execute("BEGIN IMMEDIATE")
+        for name in missing():  # those that no other process has added meanwhile
+            connection.execute(f"ALTER TABLE points ADD COLUMN {name} {columns[name]}")
         connection.execute("COMMIT")
 
 

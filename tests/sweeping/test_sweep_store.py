@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -59,6 +60,21 @@ def test_a_failure_gives_way_to_a_result_and_never_replaces_one(tmp_path: Path, 
         store.put(outcome_of(task))
         store.put(failure)
         assert store.statuses([task.key]) == {task.key: OK} and store.load(task.key)["variants"]
+
+
+def test_a_store_of_before_a_column_came_takes_new_results(tmp_path: Path, task: Task) -> None:
+    with Store.open(tmp_path / "r.db", create=True) as store:
+        store.put(outcome_of(task))
+    with sqlite3.connect(tmp_path / "r.db") as connection:
+        for name in ("edp_low_js", "gap"):
+            connection.execute(f"ALTER TABLE points DROP COLUMN {name}")
+    connection.close()
+    other = replace(task.point, bits=16)
+    with Store.open(tmp_path / "r.db") as store:
+        store.put(outcome_of(Task(key_of(other), other)))
+        old, new = (store.row(key) for key in (task.key, key_of(other)))
+    assert old is not None and old["energy_pj"] is not None and (old["edp_low_js"], old["gap"]) == (None, None)
+    assert new is not None and new["edp_low_js"] > 0 and new["gap"] == 0
 
 
 def test_tables(tmp_path: Path, task: Task) -> None:
