@@ -41,7 +41,7 @@ def reproduce(
     """Every claim of the four systems S1-S4: claimed, computed, verdict, reason.
 
     Conditions that a claim leaves open (device, image, batch, word width, ...) are swept, and the verdict says under
-    which of them it holds. The 454 simulations of all systems took 28 minutes of CPU time, those of S4 --quick one.
+    which of them it holds. The 454 simulations of all systems took 17 minutes of CPU time, those of S4 --quick one.
 
     \b
     energysim reproduce S1 --quick
