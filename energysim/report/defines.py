@@ -23,11 +23,10 @@ def defines_table(points: Sequence[FusedPoint]) -> str:
             f"{point.theirs_j * 1e6:,.0f}",
             f"{point.ours.energy_j * 1e6:,.0f}",
             error(point.ours.energy_j, point.theirs_j),
-            f"{point.remainders.energy_j * 1e6:,.0f}",
-            error(point.remainders.energy_j, point.theirs_j),
+            *_remainders(point),
             f"{point.their_cycles / 1e6:,.1f}",
             f"{point.ours.cycles / 1e6:,.1f}",
-            f"{point.remainders.cycles / 1e6:,.1f}",
+            "-" if point.tile is None else f"{point.remainders.cycles / 1e6:,.1f}",
             f"{point.their_dram_words / 1e6:,.2f}",
             f"{point.ours.dram_words / 1e6:,.2f}",
         ]
@@ -76,6 +75,12 @@ def defines_parts(points: Sequence[FusedPoint], theirs: Mapping[_Key, Mapping[st
         for part in parts
     ]
     return markdown_table(head, rows)
+
+
+def _remainders(point: FusedPoint) -> list[str]:
+    if point.tile is None:
+        return ["-", "-"]
+    return [f"{point.remainders.energy_j * 1e6:,.0f}", error(point.remainders.energy_j, point.theirs_j)]
 
 
 def _order(points: Sequence[FusedPoint], of: _Energy) -> list[FusedPoint]:

@@ -43,7 +43,8 @@ class Cost:
 class FusedPoint:
     """One schedule: tile (rows, columns) of the last ofmap, None for layer by layer. Energies in J, words of 8 bits.
 
-    ``ours``: with loops that divide their dimension; ``remainders``: with those that leave a remainder too, as theirs.
+    ``ours``: with loops that divide their dimension; ``remainders``: with those that leave a remainder too, as theirs
+    (layer by layer the same: whole planes fill the array, and remainders in them are searched for too long).
     """
 
     tile: Tile | None
@@ -61,6 +62,7 @@ def compare_defines() -> tuple[FusedPoint, ...]:
     points = []
     for row in _rows("defines_fsrcnn.csv"):
         tile, overlap = _schedule_of(row)
+        ours = _cost(graph, tile, overlap, imperfect=False)
         points.append(
             FusedPoint(
                 tile,
@@ -68,8 +70,8 @@ def compare_defines() -> tuple[FusedPoint, ...]:
                 float(row["energy_uj"]) * 1e-6,
                 float(row["mcycles"]) * 1e6,
                 float(row["dram_mwords"]) * 1e6,
-                _cost(graph, tile, overlap, imperfect=False),
-                _cost(graph, tile, overlap, imperfect=True),
+                ours,
+                ours if tile is None else _cost(graph, tile, overlap, imperfect=True),
             )
         )
     return tuple(points)
