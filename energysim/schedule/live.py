@@ -48,7 +48,11 @@ def demand(ranges: Sequence[LiveRange]) -> dict[int, int]:
 
 def peak_bytes(ranges: Sequence[LiveRange]) -> int:
     """The most bytes that are live in one step: no allocation needs less."""
-    return max(demand(ranges).values(), default=0)
+    changes: dict[int, int] = {}
+    for item in ranges:
+        changes[item.first] = changes.get(item.first, 0) + item.size_bytes
+        changes[item.last + 1] = changes.get(item.last + 1, 0) - item.size_bytes
+    return max(accumulate(changes[step] for step in sorted(changes)), default=0)
 
 
 def peak_step(ranges: Sequence[LiveRange]) -> int:

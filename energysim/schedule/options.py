@@ -13,7 +13,7 @@ from math import ceil
 
 from energysim.graph.layers import Layer, LayerGraph, LayerKind
 from energysim.schedule.live import Content, LiveRange, peak_bytes
-from energysim.schedule.plan import StackPlan, plan_stack
+from energysim.schedule.plan import StackFrame, StackPlan
 from energysim.schedule.spatial import axis_maps
 from energysim.schedule.values import Overlap, Stack
 
@@ -97,10 +97,11 @@ def stack_options(
     names = tuple(layer.name for layer in layers)
     edges = tuple(dict.fromkeys(edge for layer in layers for edge in (*layer.inputs, *layer.outputs)))
     shape = graph.edges[layers[-1].outputs[0]].shape
+    frame = StackFrame(graph, names)
     found: dict[tuple[float, ...], Option] = {}
     for tile in tile_grid(*shape[2:]):
         for overlap in _overlaps(tile, shape[2:]):
-            for option in _weights_here_or_there(graph, Stack(names, tile, overlap), bits, fits, shared):
+            for option in _weights_here_or_there(frame, Stack(names, tile, overlap), bits, fits, shared):
                 found.setdefault(_burden(option, edges, words_only, shared), option)
     burdens = sorted(found)
     kept: list[tuple[float, ...]] = []
@@ -118,36 +119,35 @@ def _overlaps(tile: tuple[int, int], plane: tuple[int, ...]) -> tuple[Overlap, .
 
 
 def _weights_here_or_there(
-    graph: LayerGraph, stack: Stack, bits: int, fits: Callable[[Option], bool], shared: bool
+    frame: StackFrame, stack: Stack, bits: int, fits: Callable[[Option], bool], shared: bool
 ) -> Iterator[Option]:
     """Resident weights, and weights fetched for every tile where that is the only way or leaves room for maps."""
-    option = _option(plan_stack(graph, replace(stack, weights_resident=True)), bits)
+    option = _option(frame.plan(replace(stack, weights_resident=True)), bits)
     fit = fits(option)
     if fit:
         yield option
     if len(stack.layers) > 1 and (shared or not fit):
-        option = _option(plan_stack(graph, replace(stack, weights_resident=False)), bits)
+        option = _option(frame.plan(replace(stack, weights_resident=False)), bits)
         if fits(option):
             yield option
 
 
 def _option(plan: StackPlan, bits: int) -> Option:
     graph, loaded = plan.graph, set[str]()
-    layers = {layer.name: layer for layer in graph.layers}
     work = []
     for weights in plan.weights:
-        layer = layers[weights.layer]
+        layer = graph.layer(weights.layer)
         first = [edge for edge in layer.inputs if edge in plan.loads and edge not in loaded]
         loaded.update(first)
         shape = graph.edges[layer.outputs[0]].shape
-        rows, columns = (axis.fresh[layer.outputs[0]] for axis in (plan.rows, plan.columns))
-        pixels = sum(piece.size for piece in rows) * sum(piece.size for piece in columns)
+        (rows, down), (columns, across) = (axis.made[layer.outputs[0]] for axis in (plan.rows, plan.columns))
+        pixels = rows * columns
         share = 1.0 if layer.op == "conv_transpose2d" else pixels / max(1, shape[2] * shape[3])
         work.append(
             LayerWork(
                 name=layer.name,
                 macs=round(layer.macs * share) if layer.kind is LayerKind.MAC else 0,
-                runs=plan.batch * sum(piece.size > 0 for piece in rows) * sum(piece.size > 0 for piece in columns),
+                runs=plan.batch * down * across,
                 out_words=shape[0] * shape[1] * pixels,
                 weight_words=weights.words,
                 weight_fetches=weights.fetches,

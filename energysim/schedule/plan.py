@@ -154,27 +154,77 @@ def plan_stack(graph: LayerGraph, stack: Stack) -> StackPlan:
     Raises NotFoundError for a layer that the graph does not have, EnergySimError where the layers do not follow one
     another, or one of them is a barrier (see :mod:`energysim.schedule.spatial`).
     """
-    layers = _layers(graph, stack)
-    maps = [_maps(layer, graph) for layer in layers]
-    produced = {layer.outputs[0] for layer in layers}
-    names = tuple(dict.fromkeys(edge for layer in layers for edge in (*layer.inputs, *layer.outputs)))
-    outside = [edge for edge in names if edge not in produced]
-    outputs = leaving(graph, layers)
-    rows, columns = (_axis(graph, stack, layers, maps, names, outputs, axis) for axis in (0, 1))
-    planes = {edge: prod(graph.edges[edge].shape[:2]) for edge in names}
-    batch = graph.edges[layers[-1].outputs[0]].shape[0]
-    tiles = len(rows.tiles) * len(columns.tiles)
-    return StackPlan(
-        stack=stack,
-        batch=batch,
-        rows=rows,
-        columns=columns,
-        weights=_weights(graph, stack, layers, tiles * batch),
-        edges=tuple(_edge_plan(graph, layers, edge, rows, columns) for edge in names),
-        loads={edge: rows.loaded[edge] * columns.loaded[edge] * planes[edge] for edge in outside},
-        stores={edge: rows.stored[edge] * columns.stored[edge] * planes[edge] for edge in outputs},
-        graph=graph,
-    )
+    return StackFrame(graph, stack.layers).plan(stack)
+
+
+class StackFrame:
+    """What all plans of the same layers share, whatever their tiles, overlap and weights.
+
+    Raises like :func:`plan_stack`.
+    """
+
+    def __init__(self, graph: LayerGraph, names: tuple[str, ...]) -> None:
+        self._graph = graph
+        self._layers = layers = _layers(graph, names)
+        maps = [_maps(layer, graph) for layer in layers]
+        produced = {layer.outputs[0] for layer in layers}
+        edges = tuple(dict.fromkeys(edge for layer in layers for edge in (*layer.inputs, *layer.outputs)))
+        self._outside = [edge for edge in edges if edge not in produced]
+        self._outputs = leaving(graph, layers)
+        self._batch = graph.edges[layers[-1].outputs[0]].shape[0]
+        self._weights = [weight_words(graph, layer) for layer in layers]
+        self._spans = {edge: _steps_touching(layers, edge) for edge in edges}
+        # Edges are numbered, so that stacks of equal shape share one plan of the cache.
+        number = {edge: str(index) for index, edge in enumerate(edges)}
+        self._called = tuple((number[edge], edge) for edge in edges)
+        self._leaving = tuple(number[edge] for edge in self._outputs)
+        self._steps = [
+            tuple(
+                AxisStep(str(index), number[layer.outputs[0]], _numbered(found, number, axis))
+                for index, (layer, found) in enumerate(zip(layers, maps, strict=True))
+            )
+            for axis in (0, 1)
+        ]
+        self._sizes = [tuple((number[edge], graph.edges[edge].shape[2 + axis]) for edge in edges) for axis in (0, 1)]
+        self._axes: dict[tuple[int, int | None, bool], AxisPlan] = {}
+
+    def plan(self, stack: Stack) -> StackPlan:
+        """The plan of a stack of these layers."""
+        graph = self._graph
+        rows, columns = self._axis(stack, 0), self._axis(stack, 1)
+        planes = {edge: prod(graph.edges[edge].shape[:2]) for edge in self._spans}
+        tiles = len(rows.tiles) * len(columns.tiles)
+        return StackPlan(
+            stack=stack,
+            batch=self._batch,
+            rows=rows,
+            columns=columns,
+            weights=self._weight_plans(stack, tiles * self._batch),
+            edges=tuple(
+                _edge_plan(graph.edges[edge].shape[1], edge, span, rows, columns) for edge, span in self._spans.items()
+            ),
+            loads={edge: rows.loaded[edge] * columns.loaded[edge] * planes[edge] for edge in self._outside},
+            stores={edge: rows.stored[edge] * columns.stored[edge] * planes[edge] for edge in self._outputs},
+            graph=graph,
+        )
+
+    def _axis(self, stack: Stack, axis: int) -> AxisPlan:
+        keeps = (stack.overlap.keeps_rows, stack.overlap.keeps_columns)[axis]
+        tile = None if stack.tile is None else stack.tile[axis]
+        key = (axis, tile, keeps)
+        if key not in self._axes:
+            self._axes[key] = named_axis(self._steps[axis], self._sizes[axis], self._leaving, tile, keeps, self._called)
+        return self._axes[key]
+
+    def _weight_plans(self, stack: Stack, runs: int) -> tuple[WeightPlan, ...]:
+        plans, resident = [], set[str]()
+        for layer, weights in zip(self._layers, self._weights, strict=True):
+            new = weights
+            if stack.weights_resident:
+                new = {name: words for name, words in weights.items() if name not in resident}
+                resident |= weights.keys()
+            plans.append(WeightPlan(layer.name, sum(new.values()), 1 if stack.weights_resident else runs))
+        return tuple(plans)
 
 
 def leaving(graph: LayerGraph, layers: tuple[Layer, ...]) -> tuple[str, ...]:
@@ -197,18 +247,18 @@ def weight_words(graph: LayerGraph, layer: Layer) -> dict[str, int]:
     return {name: graph.edges[name].words for name in dict.fromkeys(names)}
 
 
-def _layers(graph: LayerGraph, stack: Stack) -> tuple[Layer, ...]:
+def _layers(graph: LayerGraph, names: tuple[str, ...]) -> tuple[Layer, ...]:
     positions = {layer.name: index for index, layer in enumerate(graph.layers)}
-    for name in stack.layers:
+    for name in names:
         if name not in positions:
             raise NotFoundError(f"no layer {name!r} in {graph.name!r}", hint=did_you_mean(name, positions))
-    if not stack.layers:
+    if not names:
         raise EnergySimError("a stack without layers", hint="name at least one layer of the graph")
-    first, last = positions[stack.layers[0]], positions[stack.layers[-1]]
+    first, last = positions[names[0]], positions[names[-1]]
     between = [layer for layer in graph.layers[first : last + 1] if layer.kind is not LayerKind.VIEW]
-    if tuple(layer.name for layer in between) != stack.layers:
+    if tuple(layer.name for layer in between) != names:
         raise EnergySimError(
-            f"the layers from {stack.layers[0]!r} to {stack.layers[-1]!r} are no stack",
+            f"the layers from {names[0]!r} to {names[-1]!r} are no stack",
             hint="a stack names consecutive layers in execution order, views left out",
         )
     produced = {edge for layer in between for edge in layer.outputs}
@@ -232,51 +282,22 @@ def _maps(layer: Layer, graph: LayerGraph) -> PlaneMaps:
     return maps
 
 
-def _axis(
-    graph: LayerGraph,
-    stack: Stack,
-    layers: tuple[Layer, ...],
-    maps: list[PlaneMaps],
-    names: tuple[str, ...],
-    outputs: tuple[str, ...],
-    axis: int,
-) -> AxisPlan:
-    """Edges are numbered, so that stacks of equal shape share one plan of the cache."""
-    number = {edge: str(index) for index, edge in enumerate(names)}
-    steps = tuple(
-        AxisStep(str(index), number[layer.outputs[0]], _numbered(found, number, axis))
-        for index, (layer, found) in enumerate(zip(layers, maps, strict=True))
-    )
-    sizes = tuple((number[edge], graph.edges[edge].shape[2 + axis]) for edge in names)
-    keeps = (stack.overlap.keeps_rows, stack.overlap.keeps_columns)[axis]
-    tile = None if stack.tile is None else stack.tile[axis]
-    called = tuple(zip(number.values(), names, strict=True))
-    return named_axis(steps, sizes, tuple(number[edge] for edge in outputs), tile, keeps, called)
-
-
 def _numbered(maps: PlaneMaps, number: dict[str, str], axis: int) -> tuple[tuple[str, AxisMap], ...]:
     return tuple((number[edge], pair[axis]) for edge, pair in maps.items())
 
 
-def _weights(graph: LayerGraph, stack: Stack, layers: tuple[Layer, ...], runs: int) -> tuple[WeightPlan, ...]:
-    plans, resident = [], set[str]()
-    for layer in layers:
-        weights = weight_words(graph, layer)
-        if stack.weights_resident:
-            weights = {name: words for name, words in weights.items() if name not in resident}
-            resident |= weights.keys()
-        plans.append(WeightPlan(layer.name, sum(weights.values()), 1 if stack.weights_resident else runs))
-    return tuple(plans)
+def _steps_touching(layers: tuple[Layer, ...], edge: str) -> tuple[int, int]:
+    """The first and the last step that reads or writes a feature map."""
+    steps = [step for step, layer in enumerate(layers) if edge in layer.inputs or edge in layer.outputs]
+    return steps[0], steps[-1]
 
 
-def _edge_plan(graph: LayerGraph, layers: tuple[Layer, ...], edge: str, rows: AxisPlan, columns: AxisPlan) -> EdgePlan:
+def _edge_plan(channels: int, edge: str, span: tuple[int, int], rows: AxisPlan, columns: AxisPlan) -> EdgePlan:
     """With kept rows, a feature map holds full lines of what it keeps, and the rest of its tile's rows."""
-    touching = [step for step, layer in enumerate(layers) if edge in layer.inputs or edge in layer.outputs]
-    channels = graph.edges[edge].shape[1]
     lines = rows.kept[edge] * columns.span[edge]
     rest = rows.widest[edge] - rows.kept[edge]
     live, kept = lines + rest * columns.widest[edge], lines + rest * columns.kept[edge]
-    return EdgePlan(edge, channels * live, channels * kept, touching[0], touching[-1])
+    return EdgePlan(edge, channels * live, channels * kept, *span)
 
 
 def _span(edge: EdgePlan) -> tuple[int, int]:

@@ -102,6 +102,12 @@ class AxisPlan:
         return {edge: sum(piece.size for piece in pieces) for edge, pieces in self.stores.items()}
 
     @cached_property
+    def made(self) -> dict[str, tuple[int, int]]:
+        """Coordinates of each edge that are fresh in some tile, each as often, and the tiles that have any."""
+        sizes = {edge: [piece.size for piece in pieces] for edge, pieces in self.fresh.items()}
+        return {edge: (sum(found), sum(size > 0 for size in found)) for edge, found in sizes.items()}
+
+    @cached_property
     def along(self) -> dict[str, tuple[Along, ...]]:
         """What each tile is of every edge."""
         return {

@@ -9,7 +9,7 @@ from energysim.errors import EnergySimError, InfeasibleError, NotFoundError, did
 from energysim.graph.layers import Layer, LayerGraph, LayerKind
 from energysim.schedule.buffering import largest_plane_bytes, retain
 from energysim.schedule.moments import need_bytes
-from energysim.schedule.plan import StackPlan, plan_stack
+from energysim.schedule.plan import StackFrame, StackPlan, plan_stack
 from energysim.schedule.spatial import axis_maps
 from energysim.schedule.values import Overlap, Schedule, Stack
 
@@ -133,10 +133,11 @@ def _extend(graph: LayerGraph, current: StackPlan | None, layer: Layer, request:
     """
     names = (layer.name,) if current is None else (*current.stack.layers, layer.name)
     stack = Stack(names, request.tile, request.overlap)
-    plan = plan_stack(graph, stack)
+    frame = StackFrame(graph, names)
+    plan = frame.plan(stack)
     if _fits(plan, request):
         return plan
-    plan = plan_stack(graph, replace(stack, weights_resident=False))
+    plan = frame.plan(replace(stack, weights_resident=False))
     if not _fits(plan, request):
         return None
     alone = plan_stack(graph, Stack((layer.name,)))
