@@ -31,8 +31,10 @@ from energysim.mapping.search.size import mapspace_size
 from energysim.mapping.search.space import Space
 from energysim.mapping.search.walk import Clock, Walk, walk_hierarchy
 
-_QUICK = ((4, 1.01), (4, 1.05), (4, 1.2), (4, 2.0), (4, np.inf))
-"""Narrow walks that come before the proof: labels kept per node, and how far above the bound of the root to look."""
+_BEAM = 4
+"""Labels kept per node in the narrow walks that come before the proof."""
+_QUICK = (1.05, 1.2, 2.0, np.inf)
+"""How far above the bound of the root they look, one after the other."""
 _CLOSED = 1e-9
 """A relative gap this small is rounding of sums."""
 
@@ -257,13 +259,16 @@ class _Search:
         """Narrow walks through every hierarchy: a good value to prune with, before any full walk.
 
         Without a value to stop at, even a narrow walk costs every tile of the lattice once; so the first walks look
-        only for what is little above the hierarchy's bound, then further up.
+        only for what is little above the hierarchy's bound, then further up. What is looked for does not change which
+        labels are kept, so a hierarchy that has shown a value shows no better one further up.
         """
         values: dict[int, float] = {}
-        for beam, above in _QUICK:
+        for above in _QUICK:
             for index in sorted(order, key=lambda i: values.get(i, np.inf)):
-                if self.open_[index] < self.best.value and not self._stopped():
-                    values[index] = self._walk(index, beam, self._root_bound(self.prepared[index]) * above)
+                if values.get(index, np.inf) < np.inf or self._stopped():
+                    continue
+                if self.open_[index] < self.best.value:
+                    values[index] = self._walk(index, _BEAM, self._root_bound(self.prepared[index]) * above)
 
     def _finish(self, order: list[int]) -> None:
         for done, index in enumerate(order):
