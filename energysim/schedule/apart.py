@@ -41,6 +41,14 @@ def ranges_apart(plan: StackPlan, bits: int, rows: Extents, columns: Extents, *,
 
     ``in_place``: kept columns stay where the tile has them; else the two have room of their own.
     """
+    key = ("ranges_apart", bits, rows, columns, in_place)
+    if key not in plan.known:
+        plan.known[key] = _ranges_apart(plan, bits, rows, columns, in_place)
+    found: RangesApart = plan.known[key]
+    return found
+
+
+def _ranges_apart(plan: StackPlan, bits: int, rows: Extents, columns: Extents, in_place: bool) -> RangesApart:
     end = len(plan.weights) - 1
     tile: list[LiveRange] = []
     kept: list[LiveRange] = []

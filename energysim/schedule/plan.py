@@ -5,10 +5,11 @@ Equations: ``docs/schedules.md``. The images of a batch run one after the other 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil, prod
+from typing import Any
 
 from energysim.errors import EnergySimError, NotFoundError, did_you_mean
 from energysim.graph.layers import Layer, LayerGraph, LayerKind, TensorKind
@@ -119,12 +120,24 @@ class StackPlan:
     def dram_words(self) -> int:
         return self.dram_read_words + self.dram_write_words
 
+    @cached_property
+    def known(self) -> dict[Hashable, Any]:
+        """Answers about this plan that are asked for again and again."""
+        return {}
+
     def live_ranges(self, bits: int) -> tuple[LiveRange, ...]:
         """What is on chip while a tile runs, with words of ``bits``; step i runs layer i of the stack.
 
         A feature map's kept part and its tile are separate ranges: only the first outlives the tile. Resident weights
         stay all the time, others while their layer runs.
         """
+        key = ("live_ranges", bits)
+        if key not in self.known:
+            self.known[key] = self._live_ranges(bits)
+        found: tuple[LiveRange, ...] = self.known[key]
+        return found
+
+    def _live_ranges(self, bits: int) -> tuple[LiveRange, ...]:
         end, ranges = len(self.weights) - 1, []
         for edge in self.edges:
             parts = (

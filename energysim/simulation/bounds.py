@@ -19,7 +19,7 @@ from energysim.graph.layers import Layer, LayerGraph
 from energysim.mapping.search.objective import Metric
 from energysim.schedule.homes import Homes, homes, homes_inwards
 from energysim.schedule.options import LayerWork, Option
-from energysim.schedule.plan import plan_stack
+from energysim.schedule.plan import StackFrame
 from energysim.simulation.apart_energy import apart_pj, per_word_pj
 from energysim.simulation.layers import Shares, layer_alone
 from energysim.simulation.places import inner_place, places_apart
@@ -115,6 +115,7 @@ class Bounds:
         self._relation = {name: self._relation_of(layer) for name, layer in self._layers.items() if name in alone}
         self._slow = {name: self._slowdown(name) for name in alone}
         self._stacked: dict[Option, _Stacked] = {}
+        self._frames: dict[tuple[str, ...], StackFrame] = {}
 
     def alone(self, layer: Layer, shares: Shares) -> tuple[Amount, Amount]:
         """(bound, estimate) of a layer mapped on its own, of whose words only ``shares`` cross DRAM."""
@@ -191,7 +192,10 @@ class Bounds:
         yield self._outer if inner is None else _home(inner, energies, bits).at_most(self._outer), {}
         together = inner or homes(arch)
         if together.maps.name != homes_inwards(arch)[0].maps.name:
-            plan = plan_stack(self._graph, option.stack)
+            names = option.stack.layers
+            if names not in self._frames:
+                self._frames[names] = StackFrame(self._graph, names)
+            plan = self._frames[names].plan(option.stack)
             for place in places_apart(plan, arch, bits, together):
                 home = _home(place.tiles[0][0], energies, bits).at_most(self._outer)
                 yield home, apart_pj(place, plan, energies, bits, home.map_update)

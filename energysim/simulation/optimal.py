@@ -199,6 +199,8 @@ def _way(way: object) -> Way:
 
 
 def _value(metric: Metric, amount: Amount) -> float:
-    if metric is Metric.EDP:
-        return amount.energy_pj * amount.latency_s
-    return {Metric.ENERGY: amount.energy_pj, Metric.LATENCY: amount.latency_s, Metric.DRAM: amount.dram_bytes}[metric]
+    if metric is Metric.ENERGY:
+        return amount.energy_pj
+    if metric is Metric.LATENCY:
+        return amount.latency_s
+    return amount.dram_bytes if metric is Metric.DRAM else amount.energy_pj * amount.latency_s
