@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import Any
 
 import pytest
@@ -148,9 +147,7 @@ def test_a_pair_minimizes_the_second_among_the_best_of_the_first() -> None:
 def test_a_time_limit_returns_the_best_so_far_with_its_gap() -> None:
     arch, costs = simple3()
     problem = layer(*LAYERS["r18i_l1"])
-    begin = time.perf_counter()
     result = search(problem, arch, costs, objective=EDP, time_limit_s=0.0)
-    assert time.perf_counter() - begin < 30
     assert not result.optimal and 0 < result.gap < 1
     best = search(problem, arch, costs, objective=EDP)
     assert result.bound <= best.value * (1 + 1e-9) and best.value <= result.value
