@@ -12,9 +12,12 @@ inherited lines from the line store. A store in the tile's own memory is no copy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, prod
+
+import numpy as np
+from numpy.typing import NDArray
 
 from energysim.schedule.along import Extents
 from energysim.schedule.live import Content, LiveRange
@@ -71,6 +74,53 @@ def _ranges_apart(plan: StackPlan, bits: int, rows: Extents, columns: Extents, i
 
 
 @dataclass(frozen=True, slots=True)
+class NeedsApart:
+    """The bytes of :class:`RangesApart` in every step, of all tiles at once: [rows alike, columns alike, step], in the
+    order of ``AxisPlan.alike``; ``lines`` is the same for all columns and has one there."""
+
+    tile: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    lines: NDArray[np.int64]
+
+
+def needs_apart(plan: StackPlan, bits: int, *, in_place: bool) -> NeedsApart:
+    """What :func:`ranges_apart` says of each tile, as sums per step."""
+    key = ("needs_apart", bits, in_place)
+    if key not in plan.known:
+        plan.known[key] = _needs_apart(plan, bits, in_place)
+    found: NeedsApart = plan.known[key]
+    return found
+
+
+def _needs_apart(plan: StackPlan, bits: int, in_place: bool) -> NeedsApart:
+    channels = np.array([plan.graph.edges[edge.edge].shape[1] for edge in plan.edges])
+    step = np.arange(len(plan.weights))
+    first, last = (np.array([getattr(edge, name) for edge in plan.edges])[:, None] for name in ("first", "last"))
+    before, alive, after = step < first, (first <= step) & (step <= last), step > last
+
+    def of(axis: AxisPlan, name: str) -> NDArray[np.int64]:
+        tiles = [indices[0] for indices in axis.alike.values()]
+        return np.array([[getattr(axis.along[edge.edge][i], name) for edge in plan.edges] for i in tiles])
+
+    def sums(rows: NDArray[np.int64], columns: NDArray[np.int64], when: NDArray[np.bool_]) -> NDArray[np.int64]:
+        bytes_ = -(-channels * rows[:, None, :] * columns[None, :, :] * bits // 8)
+        total: NDArray[np.int64] = bytes_ @ when.astype(np.int64)
+        return total
+
+    used = of(plan.rows, "used")
+    handed, inherited = of(plan.columns, "after"), of(plan.columns, "before")
+    if in_place:
+        tile = sums(used, of(plan.columns, "held"), alive)
+        kept = sums(used, inherited, before) + sums(used, handed, after)
+    else:
+        tile = sums(used, of(plan.columns, "used"), alive)
+        kept = sums(used, np.maximum(inherited, handed), before | alive | after)
+    span = np.array([[plan.columns.span[edge.edge] for edge in plan.edges]])
+    lines = sums(np.maximum(of(plan.rows, "before"), of(plan.rows, "after")), span, before | alive | after)
+    return NeedsApart(tile, kept, lines)
+
+
+@dataclass(frozen=True, slots=True)
 class Copies:
     """Words of one feature map, of all images, that cross between the tiles' memory and the two stores.
 
@@ -109,12 +159,12 @@ def copies(plan: StackPlan, tiles: TileSet) -> dict[str, Copies]:
     return found
 
 
-def sorted_tiles(plan: StackPlan, test: Callable[[Extents, Extents], bool]) -> tuple[list[TileSet], list[TileSet]]:
-    """The tiles of which ``test`` (extents of the rows, extents of the columns) holds, and the others."""
-    columns = plan.columns.alike
+def sorted_tiles(plan: StackPlan, passes: NDArray[np.bool_]) -> tuple[list[TileSet], list[TileSet]]:
+    """The tiles that pass, and the others; ``passes``: [rows alike, columns alike], as in ``AxisPlan.alike``."""
+    columns = list(plan.columns.alike.values())
     by_columns: dict[tuple[int, ...], list[int]] = {}
-    for row, rows in plan.rows.alike.items():
-        passing = tuple(sorted(j for column, those in columns.items() if test(row, column) for j in those))
+    for row, rows in zip(passes, plan.rows.alike.values(), strict=True):
+        passing = tuple(sorted(j for those, passed in zip(columns, row, strict=True) if passed for j in those))
         by_columns.setdefault(passing, []).extend(rows)
     every = range(len(plan.columns.tiles))
     passed: list[TileSet] = []

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from itertools import product
 
+import numpy as np
+from numpy.typing import NDArray
+
 from energysim.arch.spec import ArchSpec, Memory
 from energysim.errors import InfeasibleError
 from energysim.schedule.along import Extents
-from energysim.schedule.apart import TileSet, extents, ranges_apart, sorted_tiles
+from energysim.schedule.apart import TileSet, extents, needs_apart, ranges_apart, sorted_tiles
 from energysim.schedule.homes import Homes, capacity_bytes, homes, homes_inwards, reserving
 from energysim.schedule.live import Content, LiveRange, peak_bytes
 from energysim.schedule.moments import moments
@@ -125,13 +128,9 @@ def places_apart(plan: StackPlan, arch: ArchSpec, bits: int, outer: Homes) -> It
 def _split(plan: StackPlan, bits: int, homes: tuple[Homes, Homes], columns: Memory, lines: Memory) -> Place | None:
     """As many tiles as have room in the first homes, the others in the second; None where none or not all have room."""
 
-    def fits(home: Homes, row: Extents, column: Extents) -> bool:
-        held = held_apart(plan, bits, row, column, Place(((home, TileSet((), ())),), columns, lines))
-        rooms = ((capacity_bytes(memory), ranges) for memory, ranges in held)
-        return all(room is None or peak_bytes(ranges) <= room for room, ranges in rooms)
-
-    inside, outside = sorted_tiles(plan, lambda row, column: fits(homes[0], row, column))
-    impossible = sorted_tiles(plan, lambda row, column: fits(homes[0], row, column) or fits(homes[1], row, column))[1]
+    here, there = (_rooms(plan, bits, home, columns, lines) for home in homes)
+    inside, outside = sorted_tiles(plan, here)
+    impossible = sorted_tiles(plan, here | there)[1]
     if not inside or impossible:
         return None
     first, second = homes
@@ -145,21 +144,36 @@ def _split(plan: StackPlan, bits: int, homes: tuple[Homes, Homes], columns: Memo
     return Place(tuple(tiles), columns, lines)
 
 
+def _rooms(plan: StackPlan, bits: int, home: Homes, columns: Memory, lines: Memory) -> NDArray[np.bool_]:
+    """Whether each tile has room in ``home`` beside what is kept: [rows alike, columns alike]."""
+    needs = needs_apart(plan, bits, in_place=columns.name == home.maps.name)
+    parts = [(home.maps, needs.tile), (columns, needs.columns), (lines, needs.lines)]
+    if home.weights is not None:
+        weights = np.zeros(len(plan.weights), np.int64)
+        for item in plan.live_ranges(bits):
+            if item.content is Content.WEIGHTS:
+                weights[item.first : item.last + 1] += item.size_bytes
+        parts.append((home.weights, weights))
+    passes = np.ones(needs.tile.shape[:2], np.bool_)
+    for memory in {memory.name: memory for memory, _ in parts}.values():
+        room = capacity_bytes(memory)
+        if room is not None:
+            held = sum((need for of, need in parts if of.name == memory.name), np.zeros_like(needs.tile))
+            passes &= (held <= room).all(axis=-1)
+    return passes
+
+
 def _beside_stores(plan: StackPlan, bits: int, home: Homes, columns: Memory, lines: Memory) -> Homes:
     """``home`` for tiles that find less room further in, where kept columns or lines are. Raises InfeasibleError."""
-    edges = [edge.edge for edge in plan.edges]
-    pairs = set(product(extents(plan.rows, edges), extents(plan.columns, edges)))
+    needs = needs_apart(plan, bits, in_place=False)
     arch = home.arch
     for memory in {columns.name: columns, lines.name: lines}.values():
         here = next((node for node in home.arch.memories if node.name == memory.name), None)
         if here is not None and memory.name != home.maps.name:
-            parts = (ranges_apart(plan, bits, *pair, in_place=False) for pair in pairs)
-            kept = (
-                (part.columns if memory.name == columns.name else ())
-                + (part.lines if memory.name == lines.name else ())
-                for part in parts
-            )
-            arch = reserving(arch, here, max(map(peak_bytes, kept)))
+            kept = np.zeros(1, np.int64)
+            kept = kept + (needs.columns if memory.name == columns.name else 0)
+            kept = kept + (needs.lines if memory.name == lines.name else 0)
+            arch = reserving(arch, here, int(kept.max()))
     return replace(home, arch=arch)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from itertools import product
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from schedule_nets import plane_graphs, valid_pair
 
 from energysim.graph.layers import LayerGraph
-from energysim.schedule.along import Extents
-from energysim.schedule.apart import Copies, RangesApart, copies, extents, ranges_apart, sorted_tiles
+from energysim.schedule.apart import Copies, RangesApart, copies, extents, needs_apart, ranges_apart, sorted_tiles
 from energysim.schedule.axes import EMPTY, Interval
 from energysim.schedule.live import live_at
 from energysim.schedule.plan import StackPlan, plan_stack
@@ -101,10 +101,9 @@ def _check(graph: LayerGraph, plan: StackPlan, some: int) -> None:
     edges = [edge.edge for edge in plan.edges]
     rows, columns = extents(plan.rows, edges), extents(plan.columns, edges)
 
-    def test(row: Extents, column: Extents) -> bool:
-        return hash((row, column)) % 3 < some
-
-    sets = [item for found in sorted_tiles(plan, test) for item in found]
+    alike = [list(axis.alike) for axis in (plan.rows, plan.columns)]
+    passes = np.array([[hash((row, column)) % 3 < some for column in alike[1]] for row in alike[0]])
+    sets = [item for found in sorted_tiles(plan, passes) for item in found]
     members = [[(i, j) for i in item.rows for j in item.columns] for item in sets]
     counted = [copies(plan, item) for item in sets]
     for number, edge in enumerate(plan.edges):
@@ -131,6 +130,17 @@ def _check(graph: LayerGraph, plan: StackPlan, some: int) -> None:
                 assert tile + kept >= (max(columns_before, columns_after) if lives else 0)
                 assert tile + kept >= (columns_before if early else columns_after)
         assert rows[0][number].before == rows[-1][number].after == 0
+    for in_place in (False, True):
+        needs = needs_apart(plan, 8, in_place=in_place)
+        for (i, row), (j, column) in product(enumerate(alike[0]), enumerate(alike[1])):
+            ranges = ranges_apart(plan, 8, row, column, in_place=in_place)
+            for kind, found in (
+                ("tile", needs.tile[i, j]),
+                ("columns", needs.columns[i, j]),
+                ("lines", needs.lines[i, 0]),
+            ):
+                live = [live_at(getattr(ranges, kind), step) for step in range(len(plan.weights))]
+                assert list(found) == [sum(entry.size_bytes for entry in entries) for entries in live]
 
 
 @settings(max_examples=12, deadline=None)
@@ -151,7 +161,7 @@ def test_line_buffers_of_two_convolutions_by_hand() -> None:
     graph = valid_pair()  # 20x20 -> 18x18 -> 16x16, 8 channels each
     first, second = graph.layers
     plan = plan_stack(graph, Stack((first.name, second.name), (4, 4), Overlap.CACHE))
-    (every,), _ = sorted_tiles(plan, lambda row, column: True)
+    (every,), _ = sorted_tiles(plan, np.ones((len(plan.rows.alike), len(plan.columns.alike)), np.bool_))
     found = copies(plan, every)
     # Of the map between, rows of tiles use 6, 6, 6 and 6 rows, of which the later three inherit 2; so do columns.
     assert found[first.outputs[0]] == Copies(
