@@ -169,6 +169,8 @@ def _bars(title: str, energies: dict[str, EnergyPj]) -> Table:
 
 def _footer(result: SimulationResult) -> RenderableType:
     text = Text()
+    for schedule in (variant for variant in result.variants if not variant.optimal):
+        text.append(f"{schedule.variant}: another schedule may be up to {schedule.gap:.1%} better.\n", style="yellow")
     unproven = [layer for variant in result.variants for layer in variant.layers if not layer.optimal]
     if unproven:
         worst = max(layer.gap for layer in unproven)

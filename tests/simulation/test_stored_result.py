@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import energysim
 from energysim.errors import EnergySimError, NotFoundError, SpecError
+from energysim.report.page.headline import findings
+from energysim.report.tables import print_result
 from energysim.simulation import SimulationResult, read_stored, stored_result
 from energysim.simulation.occupancy import occupancies
 
@@ -53,3 +57,17 @@ def test_an_edited_layer_is_noticed(result: SimulationResult) -> None:
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="--json FILE writes one"):
         read_stored(tmp_path / "none.json")
+
+
+def test_a_schedule_that_is_not_proven_says_how_much_better_one_could_be(result: SimulationResult) -> None:
+    """In the terminal and on the page."""
+    variant = replace(result.variants[0], optimal=False, gap=0.0691)
+    unproven = replace(result, variants=(variant,))
+    console = Console(file=io.StringIO(), width=150)
+    print_result(unproven, console)
+    assert isinstance(console.file, io.StringIO)
+    assert "may be up to 6.9% better" in console.file.getvalue()
+    (said,) = (sentence for sentence in findings(unproven.stored(), variant) if "6.9%" in sentence)
+    assert said.startswith(variant.variant)
+    print_result(result, console)
+    assert console.file.getvalue().count("may be up to") == 1

@@ -91,6 +91,11 @@ def findings(result: StoredResult, best: VariantCost) -> tuple[str, ...]:
         said += [_most_energy(best), _costliest(best)]
     if best.latency_s:
         said.append(_bound(best))
+    said += [
+        f"{schedule.variant} is not proven best: another schedule may be up to {schedule.gap:.1%} better."
+        for schedule in result.variants
+        if not schedule.optimal
+    ]
     unproven = [layer for variant in result.variants for layer in variant.layers if not layer.optimal]
     if unproven:
         worst = max(layer.gap for layer in unproven)
