@@ -44,14 +44,6 @@ def ranges_apart(plan: StackPlan, bits: int, rows: Extents, columns: Extents, *,
 
     ``in_place``: kept columns stay where the tile has them; else the two have room of their own.
     """
-    key = ("ranges_apart", bits, rows, columns, in_place)
-    if key not in plan.known:
-        plan.known[key] = _ranges_apart(plan, bits, rows, columns, in_place)
-    found: RangesApart = plan.known[key]
-    return found
-
-
-def _ranges_apart(plan: StackPlan, bits: int, rows: Extents, columns: Extents, in_place: bool) -> RangesApart:
     end = len(plan.weights) - 1
     tile: list[LiveRange] = []
     kept: list[LiveRange] = []
@@ -97,6 +89,7 @@ def _needs_apart(plan: StackPlan, bits: int, in_place: bool) -> NeedsApart:
     step = np.arange(len(plan.weights))
     first, last = (np.array([getattr(edge, name) for edge in plan.edges])[:, None] for name in ("first", "last"))
     before, alive, after = step < first, (first <= step) & (step <= last), step > last
+    always = np.ones_like(alive)
 
     def of(axis: AxisPlan, name: str) -> NDArray[np.int64]:
         tiles = [indices[0] for indices in axis.alike.values()]
@@ -114,9 +107,9 @@ def _needs_apart(plan: StackPlan, bits: int, in_place: bool) -> NeedsApart:
         kept = sums(used, inherited, before) + sums(used, handed, after)
     else:
         tile = sums(used, of(plan.columns, "used"), alive)
-        kept = sums(used, np.maximum(inherited, handed), before | alive | after)
+        kept = sums(used, np.maximum(inherited, handed), always)
     span = np.array([[plan.columns.span[edge.edge] for edge in plan.edges]])
-    lines = sums(np.maximum(of(plan.rows, "before"), of(plan.rows, "after")), span, before | alive | after)
+    lines = sums(np.maximum(of(plan.rows, "before"), of(plan.rows, "after")), span, always)
     return NeedsApart(tile, kept, lines)
 
 

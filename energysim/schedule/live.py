@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,21 +37,17 @@ def live_at(ranges: Sequence[LiveRange], step: int) -> tuple[LiveRange, ...]:
 
 def demand(ranges: Sequence[LiveRange]) -> dict[int, int]:
     """Live bytes from each step on at which they change."""
-    changes: Counter[int] = Counter()
+    changes: dict[int, int] = {}
     for item in ranges:
-        changes[item.first] += item.size_bytes
-        changes[item.last + 1] -= item.size_bytes
+        changes[item.first] = changes.get(item.first, 0) + item.size_bytes
+        changes[item.last + 1] = changes.get(item.last + 1, 0) - item.size_bytes
     steps = sorted(changes)
     return dict(zip(steps, accumulate(changes[step] for step in steps), strict=True))
 
 
 def peak_bytes(ranges: Sequence[LiveRange]) -> int:
     """The most bytes that are live in one step: no allocation needs less."""
-    changes: dict[int, int] = {}
-    for item in ranges:
-        changes[item.first] = changes.get(item.first, 0) + item.size_bytes
-        changes[item.last + 1] = changes.get(item.last + 1, 0) - item.size_bytes
-    return max(accumulate(changes[step] for step in sorted(changes)), default=0)
+    return max(demand(ranges).values(), default=0)
 
 
 def peak_step(ranges: Sequence[LiveRange]) -> int:

@@ -127,12 +127,10 @@ def places_apart(plan: StackPlan, arch: ArchSpec, bits: int, outer: Homes) -> It
 
 def _split(plan: StackPlan, bits: int, homes: tuple[Homes, Homes], columns: Memory, lines: Memory) -> Place | None:
     """As many tiles as have room in the first homes, the others in the second; None where none or not all have room."""
-
     here, there = (_rooms(plan, bits, home, columns, lines) for home in homes)
-    inside, outside = sorted_tiles(plan, here)
-    impossible = sorted_tiles(plan, here | there)[1]
-    if not inside or impossible:
+    if not here.any() or not (here | there).all():
         return None
+    inside, outside = sorted_tiles(plan, here)
     first, second = homes
     if outside:
         # The mappings of these tiles pass the inner memories, in which what is kept takes its room.
