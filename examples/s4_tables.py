@@ -10,6 +10,7 @@ import argparse
 
 import pandas as pd
 
+from energysim.errors import EnergySimError
 from energysim.sweep.store import Store
 
 SIZES = (32, 64, 128)
@@ -60,8 +61,11 @@ def megabytes(value: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("store", help="what `energysim sweep sweep_s4 --out` wrote")
-    with Store.open(parser.parse_args().store) as store:
-        points = store.to_pandas()
+    try:
+        with Store.open(parser.parse_args().store) as store:
+            points = store.to_pandas()
+    except EnergySimError as error:
+        parser.error(str(error))
     points = points[points.status == "ok"]
     sides = points.input.str.split("x")
     points["image"] = sides.str[3] + "x" + sides.str[2]  # width x height, as the write-up says it

@@ -52,12 +52,14 @@ def reproduce(
     from energysim.cli.output import progress_bar, write_text
     from energysim.reproduce.check import Context
     from energysim.reproduce.ledger import SYSTEMS
+    from energysim.reproduce.run import claims_of
     from energysim.reproduce.run import reproduce as run
     from energysim.reproduce.simulations import Simulations
     from energysim.sweep import Store
     from energysim.train.runs import all_groups
 
     chosen = SYSTEMS if not systems or "all" in systems else tuple(dict.fromkeys(system.upper() for system in systems))
+    claims_of(chosen, claims)  # a name that is unknown is told before a store is made
     groups = all_groups(runs) if runs else ()
     with Store.open(store, create=True) as opened, progress_bar("checking", remaining=True, counted=False) as progress:
         context = Context(Simulations(opened, stored, jobs), groups, quick, measure)

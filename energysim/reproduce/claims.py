@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -81,6 +82,7 @@ class ClaimFile(SpecModel):
     claims: tuple[Claim, ...]
 
 
+@cache
 def load_claims(system: str) -> ClaimFile:
     """The claims of a system. Raises NotFoundError for a system that is not S1 to S4."""
     if system not in SYSTEMS:

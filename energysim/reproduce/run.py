@@ -19,14 +19,9 @@ Progress = Callable[[int, int, str], None]
 def reproduce(
     systems: Sequence[str], context: Context, claims: Sequence[str] = (), progress: Progress | None = None
 ) -> Ledger:
-    """Check every claim of the systems ("S1" ...), or only ``claims``. Raises NotFoundError for one that is unknown."""
-    files = {system: load_claims(system) for system in SYSTEMS}
-    unknown = [name for name in systems if name not in files]
-    if unknown:
-        load_claims(unknown[0])
-    printed = figures(tuple(files.values()))
-    chosen = [(files[name], claim) for name in systems for claim in files[name].claims]
-    wanted = _wanted(chosen, claims)
+    """Check every claim of the systems ("S1" ...), or only ``claims``. Raises like :func:`claims_of`."""
+    printed = figures(tuple(load_claims(system) for system in SYSTEMS))
+    wanted = claims_of(systems, claims)
     points = [point for _, claim in wanted for point in claim.check.points(context)]
     context.simulations.compute(points, progress)
     found = []
@@ -47,7 +42,10 @@ def _notes(context: Context, points: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _wanted(chosen: list[tuple[ClaimFile, Claim]], claims: Sequence[str]) -> list[tuple[ClaimFile, Claim]]:
+def claims_of(systems: Sequence[str], claims: Sequence[str] = ()) -> list[tuple[ClaimFile, Claim]]:
+    """The claims of the systems, or only ``claims`` of them. Raises NotFoundError for a name that is unknown."""
+    files = [load_claims(name) for name in systems]
+    chosen = [(file, claim) for file in files for claim in file.claims]
     known = [claim.id for _, claim in chosen]
     for name in claims:
         if name not in known:

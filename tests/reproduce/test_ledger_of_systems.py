@@ -158,3 +158,4 @@ def test_a_terminal_shows_it(tmp_path: Path) -> None:
 def test_unknown_names_are_one_clear_error(words: list[str], told: str, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=told):
         CliRunner().invoke(cli, ["reproduce", *words, "--store", str(tmp_path / "results.db")], catch_exceptions=False)
+    assert not (tmp_path / "results.db").exists()
