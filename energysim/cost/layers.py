@@ -106,29 +106,11 @@ def dram_bytes(counts: Counts, operands: dict[str, Operand], arch: ArchSpec) -> 
     return read, written
 
 
-def floor_bytes(graph: LayerGraph, bits: int) -> float:
-    """Weights, network input and network output, once each: no schedule can move less.
-
-    Words that no layer needs (a stride that skips the border) are not counted, nor are biases and folded BatchNorm
-    terms, which the counts leave out too.
-    """
-    weights = {
-        edge
-        for layer in graph.layers
-        for edge in (layer.parameters if layer.problem is None else _weight_edges(layer))
-        if layer.kind is not LayerKind.VIEW
-    }
-    results = {graph.edges[name].storage for name in graph.outputs}
-    words = [(name, graph.edges[name].words) for name in (*weights, *results)]
-    words += [(name, _needed_words(graph, name)) for name in graph.inputs]
-    return sum(count * (graph.edges[name].bits or bits) for name, count in words) / 8
-
-
 def layer_floor_bytes(layer: Layer, graph: LayerGraph, bits: int) -> float:
     """Weights, ifmaps and ofmaps of one layer, once each: what it moves at least where all of them lie in DRAM.
 
-    What stays on chip between layers is not moved, so that a stack's layers may be below it. Counts as
-    :func:`floor_bytes` does.
+    What stays on chip between layers is not moved, so that a stack's layers may be below it. Biases and folded
+    BatchNorm terms are left out, as in the counts.
     """
     if layer.problem is None:
         return sum(stream.words * stream.bits for stream in streams_of(layer, graph, bits)) / 8
@@ -136,27 +118,6 @@ def layer_floor_bytes(layer: Layer, graph: LayerGraph, bits: int) -> float:
         sum(touched_words(layer.problem, tensor) * (graph.edges[edge].bits or bits) for tensor, edge in layer.operands)
         / 8
     )
-
-
-def _weight_edges(layer: Layer) -> list[str]:
-    assert layer.problem is not None
-    return [edge for tensor, edge in layer.operands if layer.problem.tensor(tensor).is_parameter]
-
-
-def _needed_words(graph: LayerGraph, name: str) -> int:
-    """Words of a network input that its consumers touch (a lower bound where several read different parts)."""
-    whole = graph.edges[name].words
-    needed = 0
-    for layer in graph.layers:
-        for edge in layer.inputs:
-            if graph.edges[edge].storage != name:
-                continue
-            if layer.problem is None:
-                needed = max(needed, read_words(layer, graph, edge))
-                continue
-            tensor = next((t for t, operand in layer.operands if operand == edge), None)
-            needed = max(needed, whole if tensor is None else touched_words(layer.problem, tensor))
-    return min(whole, needed)
 
 
 def touched_words(problem: TensorProblem, tensor: str) -> int:

@@ -9,11 +9,11 @@ from itertools import pairwise
 from typing import Literal
 
 from energysim.arch.loader import load_arch
-from energysim.cost.layers import floor_bytes
 from energysim.reproduce.check import Check, Claimed, Context, graph_of
 from energysim.reproduce.evidence import Evidence, Sample, compared
 from energysim.reproduce.memory_points import LIGHT, Row, Setup, energy_setups, point, setups
 from energysim.reproduce.printed import parse_printed, shown
+from energysim.simulation.floor import floor_bytes
 from energysim.sweep import Point
 
 _PLAIN = Row(model="plain")

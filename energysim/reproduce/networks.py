@@ -133,7 +133,7 @@ class IdealTraffic(Check):
     scale: float = 1.0
 
     def judge(self, claimed: Claimed, context: Context) -> Evidence:
-        from energysim.cost.layers import floor_bytes
+        from energysim.simulation.floor import floor_bytes
 
         graph = graph_of(self.workload)
         weights, maps = ideal_words(graph)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from energysim.cost.layers import floor_bytes
 from energysim.cost.results import VariantCost
 from energysim.errors import EnergySimError, InfeasibleError, NotFoundError, did_you_mean
 from energysim.graph.layers import LayerGraph
@@ -12,6 +11,7 @@ from energysim.schedule.buffering import largest_plane_bytes
 from energysim.schedule.homes import capacity_bytes, map_memory
 from energysim.schedule.values import Overlap, Schedule
 from energysim.schedule.variants import VARIANTS, make_schedule
+from energysim.simulation.floor import floor_bytes
 from energysim.simulation.optimal import Known, best_schedule
 from energysim.simulation.schedules import schedule_costs
 from energysim.simulation.setting import Progress, Setting
