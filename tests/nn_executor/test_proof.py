@@ -9,6 +9,7 @@ import nets
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from energysim.arch.loader import load_arch
 from energysim.arch.spec import ArchSpec
@@ -92,6 +93,13 @@ def test_tiles_that_no_ifmap_pixel_reaches_are_stored_too() -> None:
     """A transposed convolution leaves ofmap pixels without any MAC: each is a word of DRAM all the same."""
     request = Request.checked("tiled", (1, 1), None, None, Overlap.RECOMPUTE)
     (result,) = prove(_program("borders"), _setting(_device("simple3", 1000), "dram"), request)
+    assert result.passed, [line for check in result.checks for line in check.differences]
+
+
+def test_tiles_that_see_nothing_but_padding() -> None:
+    program = prepare_exactly(nn.Conv2d(2, 3, 1, padding=2), (InputSpec((1, 2, 3, 3)),))
+    request = Request.checked("tiled", (2, 2), None, None, Overlap.RECOMPUTE)
+    (result,) = prove(program, _setting(load_arch("gemmini"), "dram"), request)
     assert result.passed, [line for check in result.checks for line in check.differences]
 
 

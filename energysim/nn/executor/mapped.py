@@ -124,8 +124,10 @@ def _accumulate(problem: TensorProblem, boundaries: dict[str, Boundary], values:
     terms, blocks = [], []
     for tensor in problem.inputs:
         index, exists = _gathered(tensor, boundaries[tensor.name].shape, values)
-        block = boundaries[tensor.name].chip[index]
-        blocks.append(torch.where(exists, block, torch.zeros((), dtype=block.dtype)))
+        chip = boundaries[tensor.name].chip
+        block = torch.zeros(index.shape, dtype=chip.dtype)  # padding
+        block[exists] = chip[index[exists]]
+        blocks.append(block)
         terms.append("".join(letters[dim] for rank in tensor.ranks for dim, _ in rank.terms))
     output = problem.output
     result = "".join(letters[dim] for rank in output.ranks for dim, _ in rank.terms)
