@@ -8,6 +8,8 @@ is an approximation whose cost in accuracy can be measured by training and evalu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -47,8 +49,8 @@ class MemoryOptimizedConv2d(nn.Conv2d):
     Compiled, exported or traced, the exact form is one plain convolution. What ``nn.Conv2d`` refuses is refused in its
     words.
 
-    Raises TileError for a tile below 1, a negative buffer, an overlap outside 0 ... what the window needs, or a size
-    that is no whole number.
+    Raises TileError for a tile, kernel, stride or dilation below 1, negative padding, a negative buffer, an overlap
+    outside 0 ... what the window needs, or a size that is no whole number.
     """
 
     def __init__(
@@ -68,16 +70,21 @@ class MemoryOptimizedConv2d(nn.Conv2d):
     ) -> None:
         if isinstance(padding, str):
             raise TileError(f"padding {padding!r} is given by name", hint="a number, or one for rows and columns")
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)
-        self.tile_size = _pair("tile_size", tile_size)
-        self.buffer_size = buffer_size
+        super().__init__(
+            in_channels,
+            out_channels,
+            _pair("kernel_size", kernel_size, least=1),
+            _pair("stride", stride, least=1),
+            _pair("padding", padding),
+            _pair("dilation", dilation, least=1),
+            groups,
+            bias,
+        )
+        self.tile_size = _pair("tile_size", tile_size, least=1)
+        self.buffer_size = _count("buffer_size", buffer_size)
         needed = self.needed_overlap
         self.overlap = needed if overlap is None else _pair("overlap", overlap)
-        if min(self.tile_size) < 1:
-            raise TileError(f"tile_size {tile_size} is no tile", hint="1 or more rows and columns")
-        if not _is_count(buffer_size) or buffer_size < 0:
-            raise TileError(f"buffer_size {buffer_size!r} is no number of channels", hint="0 or more")
-        if any(not 0 <= share <= most for share, most in zip(self.overlap, needed, strict=True)):
+        if any(share > most for share, most in zip(self.overlap, needed, strict=True)):
             raise TileError(
                 f"overlap {overlap} of a convolution whose neighbouring tiles share {needed[0]} rows and "
                 f"{needed[1]} columns",
@@ -129,7 +136,7 @@ class MemoryOptimizedConv2d(nn.Conv2d):
         result = F.conv2d(batch, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
         grid = result.reshape(-1, down, across, self.out_channels, tall, wide).permute(0, 3, 1, 4, 2, 5)
         plane = grid.reshape(-1, self.out_channels, down * tall, across * wide)
-        return plane[..., : rows.size_out, : columns.size_out]
+        return plane[..., : rows.size_out, : columns.size_out].contiguous(memory_format=_like(ifmap, self.weight))
 
     def _unseen(self, down: int, across: int, high: int, broad: int) -> Tensor:
         """Mask [down, across, high, broad] of the halo pixels that an overlap smaller than needed leaves out."""
@@ -169,8 +176,10 @@ class MemoryOptimizedConv2d(nn.Conv2d):
 
         Every tile fetches its ifmap pixels with halo, padding and the holes of a stride left out. The first
         ``buffered_channels`` of the ifmap are on chip already (the producer's ``buffer_size``); the first
-        ``buffer_size`` channels of the ofmap stay there.
+        ``buffer_size`` channels of the ofmap stay there. Raises TileError for a number below 0.
         """
+        height, width = _count("height", height), _count("width", width)
+        batch, buffered_channels = _count("batch", batch), _count("buffered_channels", buffered_channels)
         pixels = outputs = 1
         for axis, tile, missing in zip(self._axes(height, width), self.tile_size, self._missing, strict=True):
             pieces = cut(axis.size_out, tile)
@@ -188,15 +197,32 @@ class MemoryOptimizedConv2d(nn.Conv2d):
         return f"{plain}, tile_size={self.tile_size}, buffer_size={self.buffer_size}{share}"
 
 
-def _pair(name: str, setting: int | tuple[int, int]) -> tuple[int, int]:
+def _pair(name: str, setting: object, least: int = 0) -> tuple[int, int]:
     pair = setting if isinstance(setting, tuple | list) else (setting, setting)
-    if len(pair) != 2 or not all(_is_count(item) for item in pair):
-        raise TileError(f"{name} {setting!r} is no size", hint="a whole number, or one for rows and one for columns")
-    return pair[0], pair[1]
+    if len(pair) != 2 or not all(_is_count(item, least) for item in pair):
+        raise TileError(
+            f"{name} {setting!r} is no size",
+            hint=f"a whole number from {least} on, or one for rows and one for columns",
+        )
+    return int(pair[0]), int(pair[1])
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _count(name: str, setting: object, least: int = 0) -> int:
+    if not _is_count(setting, least):
+        raise TileError(f"{name} {setting!r} is no number", hint=f"a whole number from {least} on")
+    return int(setting)
+
+
+def _is_count(value: object, least: int) -> TypeGuard[Integral]:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+
+
+def _like(source: Tensor, weight: Tensor) -> torch.memory_format:
+    """The memory format that a convolution gives its result."""
+    last = torch.channels_last
+    if any(t.is_contiguous(memory_format=last) and not t.is_contiguous() for t in (source, weight)):
+        return last
+    return torch.contiguous_format
 
 
 def _framing(axis: AxisMap, tile: int, count: int) -> tuple[int, int, int, int]:

@@ -6,6 +6,7 @@ import copy
 import pickle
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -136,6 +137,18 @@ def test_an_image_without_batch_axis() -> None:
     assert torch.equal(conv(image), plain(image))
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("size", [(8, 8), (9, 10)])  # cut evenly, and with remainders
+def test_the_result_lies_in_memory_as_that_of_the_plain_convolution(
+    layout: torch.memory_format, size: tuple[int, int]
+) -> None:
+    conv = MemoryOptimizedConv2d(3, 5, tile_size=4).double()
+    plain = _twin(conv)
+    images = _integers(2, 3, *size).to(memory_format=layout)
+    assert conv(images).stride() == plain(images).stride()
+    assert plain(images).is_contiguous(memory_format=layout)
+
+
 def test_without_overlap_each_tile_is_a_convolution_of_its_own() -> None:
     conv = MemoryOptimizedConv2d(3, 5, tile_size=4, overlap=0).double()
     plain = _twin(conv)
@@ -188,9 +201,25 @@ def test_the_layer_graph_shows_one_convolution() -> None:
         ({"tile_size": 2.5}, "tile_size 2.5"),
         ({"tile_size": (2, 3, 4)}, "tile_size (2, 3, 4)"),
         ({"buffer_size": 1.5}, "buffer_size 1.5"),
+        ({"stride": 0}, "stride 0"),
+        ({"stride": (1, 2, 3)}, "stride (1, 2, 3)"),
+        ({"kernel_size": 0}, "kernel_size 0"),
+        ({"dilation": (1, 0)}, "dilation (1, 0)"),
+        ({"padding": -1}, "padding -1"),
     ],
 )
 def test_bad_settings_are_named(settings: dict[str, object], word: str) -> None:
     with pytest.raises(TileError) as caught:
         MemoryOptimizedConv2d(3, 3, **settings)  # type: ignore[arg-type]
     assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["height", "width", "batch", "buffered_channels"])
+def test_words_of_less_than_nothing_are_refused(name: str) -> None:
+    with pytest.raises(TileError, match=f"{name} -1"):
+        MemoryOptimizedConv2d(3, 3).traffic(**{"height": 8, "width": 8, name: -1})
+
+
+def test_numbers_of_numpy_are_sizes() -> None:
+    conv = MemoryOptimizedConv2d(3, 3, tile_size=np.int64(4), buffer_size=np.int32(2), overlap=(np.int64(1), 0))
+    assert (conv.tile_size, conv.buffer_size, conv.overlap) == ((4, 4), 2, (1, 0))
