@@ -93,6 +93,8 @@ def _convolution(layer: Layer, problem: TensorProblem, sources: list[Edge], resu
         return None
     transposed = layer.op == "conv_transpose2d"
     windows = problem.tensor("ofmap" if transposed else "ifmap").ranks[-2:]
+    if any(len(rank.terms) != 2 for rank in windows):
+        return None  # the gradient of a convolution, which runs it the other way
     (source,) = sources
     rows, columns = (
         _window(rank, problem, source.shape[axis - 2], result.shape[axis - 2], transposed)

@@ -85,7 +85,8 @@ def _most(found: Sequence[Needed], edge: str, graph: LayerGraph) -> Needed:
 
 
 def _whole(edge: str, graph: LayerGraph) -> Needed:
-    rows, columns = (*graph.edges[edge].shape, 1, 1)[2:4]
+    shape = graph.edges[edge].shape
+    rows, columns = shape[2:] if len(shape) == 4 else (1, 1)
     return bits(Interval(0, rows)), bits(Interval(0, columns))
 
 

@@ -50,6 +50,7 @@ CHAINS = {
     "upsampling": nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.Upsample(scale_factor=2), nn.MaxPool2d(1, 5)),
     "transposed": nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(3, 4, 2, 2, bias=False), nn.MaxPool2d(1, (7, 4))),
     "branches": Branches(),
+    "no plane": nn.Sequential(nn.Flatten(0), nn.LeakyReLU(), nn.ReLU()),
 }
 
 
