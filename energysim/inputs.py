@@ -34,8 +34,8 @@ def parse_inputs(text: str) -> tuple[InputSpec, ...]:
 
 def with_batch(inputs: tuple[InputSpec, ...], batch: int) -> tuple[InputSpec, ...]:
     """The same inputs with their first axis replaced. Raises InputError for a batch below 1."""
-    if batch < 1:
-        raise InputError(f"a batch of {batch} is not possible", hint="1 or more")
+    if not isinstance(batch, int) or batch < 1:
+        raise InputError(f"a batch of {batch} is not possible", hint="a whole number, 1 or more")
     return tuple(InputSpec((batch, *spec.shape[1:]), spec.dtype) for spec in inputs)
 
 

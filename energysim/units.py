@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 
 from energysim.errors import UnitError, did_you_mean
 
@@ -81,6 +82,13 @@ def _scale(unit: str, table: Mapping[str, float], what: str, example: str, origi
 def _whole(value: float, original: object, what: str) -> int:
     if value != int(value) or value < 1:
         raise UnitError(f"{original!r} is {value:g} bits", hint=f"a {what} is a whole number of bits, at least 1")
+    return int(value)
+
+
+def whole_number(value: object, what: str, most: int | None = None) -> int:
+    """``value`` as a number of things, from 1 to ``most``. Raises UnitError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= (most or int(value)):
+        raise UnitError(f"{value!r} is no {what}", hint="a whole number from 1" + (f" to {most}" if most else " on"))
     return int(value)
 
 

@@ -76,6 +76,7 @@ def validate(
     from energysim.simulation.cross_check import cross_check
     from energysim.simulation.setting import Setting
     from energysim.simulation.variants import Request
+    from energysim.simulation.widths import word_width
     from energysim.workload import resolve_workload
 
     device = load_arch(arch)
@@ -85,7 +86,7 @@ def validate(
         get_engine("native"),
         Objective.parse(objective),
         Convention(convention),
-        device.default_bits if bits is None else bits,
+        word_width(device, bits, variant),
         time_limit,
     )
     request = Request.checked(variant, tile, *buffer, Overlap(overlap))

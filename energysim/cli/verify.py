@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from energysim.cli.options import input_options, schedule_options
 
@@ -81,8 +82,8 @@ def verify(
         overlap,
         bits,
     )
-    if arch is None and variant == "optimal":
-        raise click.UsageError("the variant 'optimal' is the best for a device: name one with --arch")
+    if arch is None:
+        _refuse_what_needs_a_device(variant)
     program = _program(resolve_workload(workload, input_shape, batch), dtype, seed)
     if arch is None:
         results = _without_device(program, _VARIANTS[:-1] if variant == "all" else (variant,), sizes)
@@ -98,6 +99,17 @@ def verify(
             _explain(result, console)
     if not all(result.passed for result in results):
         sys.exit(1)
+
+
+def _refuse_what_needs_a_device(variant: str) -> None:
+    """Raises UsageError for what would have no meaning without one."""
+    if variant == "optimal":
+        raise click.UsageError("the variant 'optimal' is the best for a device: name one with --arch")
+    context = click.get_current_context()
+    for name in ("objective", "time_limit"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--{option} says how layers are mapped onto a device: name one with --arch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +156,7 @@ def _on_device(
     from energysim.simulation.proof import prove
     from energysim.simulation.setting import Setting
     from energysim.simulation.variants import Request
+    from energysim.simulation.widths import word_width
 
     device = load_arch(arch)
     setting = Setting(
@@ -152,7 +165,7 @@ def _on_device(
         get_engine("native"),
         Objective.parse(objective),
         Convention.EXACT,
-        device.default_bits if sizes.bits is None else sizes.bits,
+        word_width(device, sizes.bits, variant),
         time_limit,
     )
     request = Request.checked(variant, sizes.tile, *sizes.buffer, Overlap(sizes.overlap))

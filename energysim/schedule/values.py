@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NoReturn
+
+from energysim.errors import NotFoundError, did_you_mean
 
 
 class Overlap(StrEnum):
@@ -16,6 +19,12 @@ class Overlap(StrEnum):
     RECOMPUTE = "recompute"
     CACHE_COLUMNS = "cache_columns"
     CACHE = "cache"
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise NotFoundError(
+            f"unknown overlap mode {value!r}", hint=did_you_mean(str(value), cls) or f"one of {', '.join(cls)}"
+        )
 
     @property
     def keeps_rows(self) -> bool:

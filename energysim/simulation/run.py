@@ -12,6 +12,7 @@ from energysim.arch.spec import ArchSpec
 from energysim.energy import estimate
 from energysim.energy.reference_tables import area_notes, areas_mm2, read_tables, stating
 from energysim.engines.registry import get_engine
+from energysim.errors import NotFoundError, UnitError, did_you_mean
 from energysim.graph.layers import LayerGraph
 from energysim.mapping.counts import Convention
 from energysim.mapping.search import Objective
@@ -35,7 +36,7 @@ def simulate(
     batch: int | None = None,
     bits: int | None = None,
     variant: str = "layerwise",
-    tile: tuple[int, int] | None = None,
+    tile: int | str | tuple[int, int] | None = None,
     buffer_bytes: int | None = None,
     buffer_channels: int | None = None,
     overlap: str = "recompute",
@@ -52,14 +53,16 @@ def simulate(
     """Map a network onto a device and cost it.
 
     ``model``: a workload name or path, ``package.module:factory``, an ``nn.Module`` (then ``input`` gives the shape),
-    or a traced graph. ``bits``: word width of all tensors (default: what the network quantizes
-    them to, else the device's). ``variant``: plain, layerwise,
-    tiled, buffered, full, optimal, or all; ``tile`` (rows, columns), ``buffer_bytes`` or ``buffer_channels``, and
-    ``overlap`` (recompute, cache_columns, cache) say how. ``convention``: None for the engine's own (native: exact,
-    timeloop: timeloop). ``imperfect``: loops need not divide their dimension (native engine only). ``ert``, ``art``:
-    files in Accelergy's format whose energies and areas win. ``time_limit_s`` bounds the search of each distinct
-    problem; where it strikes, the layer says its gap. Raises EnergySimError on bad input.
+    or a traced graph. ``bits``: word width of all tensors (default: what the network quantizes them to, else the
+    device's). ``variant``: plain, layerwise, tiled, buffered, full, optimal, or all; ``tile`` (16, "4x72", or rows and
+    columns), ``buffer_bytes`` or ``buffer_channels``, and ``overlap`` (recompute, cache_columns, cache) say how.
+    ``convention``: None for the engine's own (native: exact, timeloop: timeloop). ``imperfect``: loops need not divide
+    their dimension (native engine only). ``ert``, ``art``: files in Accelergy's format whose energies and areas win.
+    ``time_limit_s`` bounds the search of each distinct problem; where it strikes, the layer says its gap.
+    Raises EnergySimError on bad input.
     """
+    if time_limit_s is not None and time_limit_s < 0:
+        raise UnitError(f"a time limit of {time_limit_s} s", hint="0 or more")
     tables = read_tables(ert, art)
     spec = stating(arch if isinstance(arch, ArchSpec) else load_arch(str(arch)), tables)
     energies = estimate(spec, estimator)
@@ -72,7 +75,7 @@ def simulate(
         energies,
         runner,
         Objective.parse(objective),
-        runner.convention if convention is None else Convention(convention),
+        runner.convention if convention is None else _convention(convention),
         width,
         time_limit_s,
     )
@@ -95,6 +98,13 @@ def simulate(
         area_mm2=sum(area for _, area in areas) if areas else None,
         command=tuple(sys.argv),
     )
+
+
+def _convention(name: str) -> Convention:
+    if name not in list(Convention):
+        hint = did_you_mean(name, Convention) or f"one of {', '.join(Convention)}"
+        raise NotFoundError(f"unknown convention {name!r}", hint=hint)
+    return Convention(name)
 
 
 def _graph_of(

@@ -9,12 +9,14 @@ from energysim.errors import EnergySimError, InfeasibleError, NotFoundError, did
 from energysim.graph.layers import LayerGraph
 from energysim.schedule.buffering import largest_plane_bytes
 from energysim.schedule.homes import capacity_bytes, map_memory
+from energysim.schedule.sizes import parse_tile
 from energysim.schedule.values import Overlap, Schedule
 from energysim.schedule.variants import VARIANTS, make_schedule
 from energysim.simulation.floor import floor_bytes
 from energysim.simulation.optimal import Known, best_schedule
 from energysim.simulation.schedules import schedule_costs
 from energysim.simulation.setting import Progress, Setting
+from energysim.units import whole_number
 
 ALL = "all"
 OPTIMAL = "optimal"
@@ -37,19 +39,26 @@ class Request:
     def checked(
         cls,
         variant: str,
-        tile: tuple[int, int] | None,
+        tile: int | str | tuple[int, int] | None,
         buffer_bytes: int | None,
         buffer_channels: int | None,
         overlap: Overlap,
     ) -> Request:
-        """Raises NotFoundError for an unknown variant, EnergySimError for a buffer given twice."""
+        """Raises NotFoundError for an unknown variant, UnitError for a size that is none, EnergySimError for a buffer
+        given twice."""
         known = (*VARIANTS, OPTIMAL, ALL)
         if variant not in known:
-            hint = did_you_mean(variant, known) or f"one of {', '.join(known)}"
+            hint = did_you_mean(str(variant), known) or f"one of {', '.join(known)}"
             raise NotFoundError(f"unknown variant {variant!r}", hint=hint)
         if buffer_bytes is not None and buffer_channels is not None:
             raise EnergySimError("a buffer given both in bytes and in channels", hint="give one of the two")
-        return cls(variant, tile, buffer_bytes, buffer_channels, overlap)
+        return cls(
+            variant,
+            None if tile is None else parse_tile(tile),
+            None if buffer_bytes is None else whole_number(buffer_bytes, "buffer in bytes"),
+            None if buffer_channels is None else whole_number(buffer_channels, "buffer in channels"),
+            overlap,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from energysim.errors import EnergySimError, NotFoundError, UnitError, did_you_mean
+from energysim.errors import EnergySimError, NotFoundError, did_you_mean
 from energysim.inputs import parse_inputs
 from energysim.mapping.search import Objective
 from energysim.schedule.sizes import parse_buffer, parse_tile
@@ -17,6 +17,7 @@ from energysim.spec_files import Loc, SpecFile
 from energysim.sweep.ranges import values_of
 from energysim.sweep.resolve import arch_of
 from energysim.sweep.space import Block
+from energysim.units import whole_number
 
 PARAMETER = "arch."
 """What the name of an axis over a device's own values begins with: arch.GLB.capacity."""
@@ -38,14 +39,7 @@ def _one_of(known: tuple[str, ...], what: str) -> Callable[[Any], str]:
 
 
 def _number(what: str, most: int | None = None) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= (most or value):
-            raise UnitError(
-                f"{value!r} is no {what}", hint="a whole number from 1" + (f" to {most}" if most else " on")
-            )
-        return value
-
-    return read
+    return lambda value: whole_number(value, what, most)
 
 
 def _input(value: Any) -> str:

@@ -72,6 +72,12 @@ def test_optimal_needs_a_device() -> None:
     assert code == 2 and "--arch" in text
 
 
+@pytest.mark.parametrize(("option", "value"), [("--objective", "dram"), ("--time-limit", "1")])
+def test_what_says_how_layers_are_mapped_needs_a_device(option: str, value: str) -> None:
+    code, text = _run("lightweight_cnn", option, value)
+    assert code == 2 and option in text and "--arch" in text
+
+
 def test_float32_uses_the_models_own_weights() -> None:
     code, text = _run("lightweight_cnn", "--variant", "tiled", "--dtype", "float32")
     assert code == 0 and "allowed 1e-04" in text
@@ -93,6 +99,8 @@ def test_a_difference_is_explained_and_fails(monkeypatch: pytest.MonkeyPatch) ->
     [
         (("no_such_network",), "no workload named"),
         (("lightweight_cnn", "--variant", "full", "--buffer", "1 banana"), "banana"),
+        (("lightweight_cnn", "--variant", "full", "--buffer", "1.5ch"), "whole number of channels"),
+        (("lightweight_cnn", "--variant", "full", "--buffer", "0ch"), "whole number of channels"),
     ],
 )
 def test_bad_input_is_refused(arguments: tuple[str, ...], word: str) -> None:

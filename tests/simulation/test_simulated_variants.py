@@ -90,6 +90,19 @@ def test_a_larger_buffer_never_moves_more() -> None:
     assert moved[-1] < moved[0]
 
 
+@pytest.mark.parametrize("tile", [4, "4", "4x4", (4, 4), [4, 4]])
+def test_a_tile_is_a_number_a_text_or_a_pair(tile: object) -> None:
+    result = energysim.simulate("lightweight_cnn", "a2", variant="tiled", tile=tile, objective="dram")  # type: ignore[arg-type]
+    assert result.variants[0].tile == (4, 4)
+
+
+def test_words_are_as_wide_as_the_memories_keep_them() -> None:
+    """On simple3 a word takes 16 bits, whatever it holds: with 8 a stack would seem to fit in half of its room."""
+    with pytest.raises(EnergySimError, match=r"'simple3' keeps words of 16 bits in 'DRAM'.*'full'.*words of 8"):
+        energysim.simulate("lightweight_cnn", "simple3", variant="full", bits=8)
+    assert energysim.simulate("lightweight_cnn", "simple3", bits=16, objective="dram").bits == 16
+
+
 def test_a_device_without_a_feature_map_buffer_says_so() -> None:
     with pytest.raises(InfeasibleError, match="ifmaps and ofmaps"):
         energysim.simulate("lightweight_cnn", "gemmini", variant="full", tile=(8, 8))
@@ -103,6 +116,17 @@ def test_a_device_without_a_feature_map_buffer_says_so() -> None:
         ({"variant": "buffered"}, "buffer"),
         ({"variant": "buffered", "buffer_bytes": 1 << 30}, "1,073,741,824"),
         ({"variant": "full", "buffer_bytes": 1, "buffer_channels": 1}, "one of the two"),
+        ({"variant": "buffered", "buffer_bytes": "1 KiB"}, "buffer in bytes"),
+        ({"variant": "buffered", "buffer_channels": 2.5}, "buffer in channels"),
+        ({"variant": "tiled", "tile": 0}, "0 is no tile"),
+        ({"variant": "tiled", "tile": (4, 0)}, "0 is no number of columns"),
+        ({"variant": "tiled", "tile": (4, 4, 4)}, "no tile"),
+        ({"variant": "full", "overlap": "cash"}, "did you mean 'cache'"),
+        ({"convention": "exactly"}, "did you mean 'exact'"),
+        ({"bits": 0}, "0 is no word width"),
+        ({"bits": 8.5}, "8.5 is no word width"),
+        ({"batch": 2.5}, "batch of 2.5"),
+        ({"time_limit_s": -1}, "time limit of -1"),
     ],
 )
 def test_bad_requests_say_what_is_missing(options: dict[str, object], words: str) -> None:
