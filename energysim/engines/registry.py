@@ -59,8 +59,7 @@ class NativeEngine:
             self.interrupted = True
             found = ask(time_limit_s=0.0)
         self.interrupted = self.interrupted or found.interrupted
-        counts = native.evaluate(problem, arch, found.mapping, convention)
-        return MappedLayer(found.mapping, counts, found.optimal, found.gap, found.evaluated, found.interrupted)
+        return MappedLayer(found.mapping, found.counts, found.optimal, found.gap, found.evaluated, found.interrupted)
 
 
 class ImperfectEngine(NativeEngine):

@@ -27,7 +27,7 @@ from energysim.arch.spec import ArchSpec, Energy
 from energysim.errors import MappingError
 from energysim.graph.problem import TensorProblem
 from energysim.mapping.cost_model import CostModel
-from energysim.mapping.counts import Convention
+from energysim.mapping.counts import Convention, Counts
 from energysim.mapping.evaluate import evaluate
 from energysim.mapping.nest import Loop, Mapping
 from energysim.mapping.search import ENERGY, Objective, SearchResult, search
@@ -175,13 +175,13 @@ def _load(
         body = entry["result"]
         if entry["sha256"] != _digest(body):
             return None
-        found = _result(body, objective)
-        counts = evaluate(problem, arch, found.mapping, convention)
+        mapping = _mapping(body)
+        found = _result(body, mapping, evaluate(problem, arch, mapping, convention), objective)
     except (OSError, ValueError, LookupError, TypeError, MappingError):
         return None
     claims = zip(objective.metrics, (found.value, found.secondary), strict=False)
     for metric, claimed in claims:
-        value = metric_value(metric, problem, arch, costs, counts, convention)
+        value = metric_value(metric, problem, arch, costs, found.counts, convention)
         if claimed is None or abs(value - claimed) > _SAME * abs(value):
             return None
     return found
@@ -226,10 +226,15 @@ def _body(found: SearchResult) -> dict[str, Any]:
     }
 
 
-def _result(body: dict[str, Any], objective: Objective) -> SearchResult:
+def _mapping(body: dict[str, Any]) -> Mapping:
     loops = tuple(Loop(dim, bound, node, last, axis) for dim, bound, node, last, axis in body["loops"])
+    return Mapping(loops, tuple(frozenset(names) for names in body["kept"]))
+
+
+def _result(body: dict[str, Any], mapping: Mapping, counts: Counts, objective: Objective) -> SearchResult:
     return SearchResult(
-        mapping=Mapping(loops, tuple(frozenset(names) for names in body["kept"])),
+        mapping=mapping,
+        counts=counts,
         objective=objective,
         value=body["value"],
         bound=body["bound"],

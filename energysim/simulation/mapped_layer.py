@@ -9,7 +9,6 @@ from energysim.cost.latency import Latency, latency_of
 from energysim.cost.mapped import MappedCost, cost_of_search
 from energysim.cost.model import cost_model
 from energysim.energy import estimate
-from energysim.engines import native
 from energysim.engines.protocol import MappedLayer
 from energysim.engines.registry import get_engine
 from energysim.engines.search_cache import cached_search
@@ -32,13 +31,16 @@ class MappedProblem:
     arch: ArchSpec
     convention: Convention
     found: SearchResult
-    counts: Counts
     cost: MappedCost
     latency: Latency
 
     @property
     def mapping(self) -> Mapping:
         return self.found.mapping
+
+    @property
+    def counts(self) -> Counts:
+        return self.found.counts
 
 
 def map_problem(
@@ -61,25 +63,22 @@ def map_problem(
     """
     costs = cost_model(problem, arch, estimate(arch))
     bits = max((tensor.bits for tensor in problem.inputs), default=problem.output.bits)
-    if engine != "native":
+    if engine == "native":
+        found = cached_search(
+            problem,
+            arch,
+            costs,
+            objective=objective,
+            convention=convention,
+            imperfect=imperfect,
+            time_limit_s=time_limit_s,
+            progress=progress,
+        )
+    else:
         mapped = get_engine(engine).search(problem, arch, costs, objective, convention, time_limit_s)
         found = _claimed(mapped, problem, arch, costs, objective, convention)
-        cost = cost_of_search(problem, arch, mapped.counts, costs, convention)
-        latency = latency_of(mapped.counts, arch, op_class, bits)
-        return MappedProblem(problem, arch, convention, found, mapped.counts, cost, latency)
-    found = cached_search(
-        problem,
-        arch,
-        costs,
-        objective=objective,
-        convention=convention,
-        imperfect=imperfect,
-        time_limit_s=time_limit_s,
-        progress=progress,
-    )
-    counts = native.evaluate(problem, arch, found.mapping, convention)
-    cost = cost_of_search(problem, arch, counts, costs, convention)
-    return MappedProblem(problem, arch, convention, found, counts, cost, latency_of(counts, arch, op_class, bits))
+    cost = cost_of_search(problem, arch, found.counts, costs, convention)
+    return MappedProblem(problem, arch, convention, found, cost, latency_of(found.counts, arch, op_class, bits))
 
 
 def _claimed(
@@ -95,6 +94,7 @@ def _claimed(
     values = [metric_value(metric, problem, arch, costs, mapped.counts, convention) for metric in objective.metrics]
     return SearchResult(
         mapping=mapped.mapping,
+        counts=mapped.counts,
         objective=objective,
         value=values[0],
         bound=values[0] * (1.0 - mapped.gap),

@@ -17,10 +17,11 @@ from energysim.arch.spec import ArchSpec, Memory
 from energysim.cost.energy import Operand
 from energysim.cost.layers import problem_operands, stream_operands
 from energysim.cost.results import LayerCost
+from energysim.engines.protocol import MappedLayer
 from energysim.engines.streaming import bandwidth_cycles
 from energysim.errors import InfeasibleError
 from energysim.graph.layers import Layer, LayerGraph
-from energysim.graph.problem import Role
+from energysim.graph.problem import Role, TensorProblem
 from energysim.mapping.counts import AccessCounts, Counts
 from energysim.mapping.render import loop_nest_text
 from energysim.mapping.search.objective import Metric
@@ -75,6 +76,39 @@ class _Sum:
         )
 
 
+@dataclass
+class _Mapped:
+    """The distinct tiles of a layer: how often each runs, its problem, what it is mapped onto, and how."""
+
+    tiles: list[tuple[int, TensorProblem, ArchSpec, MappedLayer]] = field(default_factory=list)
+
+    @property
+    def optimal(self) -> bool:
+        return all(found.optimal for *_, found in self.tiles)
+
+    @property
+    def gap(self) -> float:
+        """Of the tile whose mapping is known least well."""
+        return max((found.gap for *_, found in self.tiles), default=0.0)
+
+    def text(self) -> str:
+        return "\n".join(
+            f"{repeats} x\n{loop_nest_text(problem, arch, found.mapping)}"
+            for repeats, problem, arch, found in self.tiles
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """One layer of a stack in one place; its loop nests are drawn once the place is chosen."""
+
+    cost: LayerCost
+    mapped: _Mapped
+
+    def drawn(self) -> LayerCost:
+        return replace(self.cost, mapping=self.mapped.text())
+
+
 def stack_costs(
     plan: StackPlan,
     graph: LayerGraph,
@@ -88,7 +122,7 @@ def stack_costs(
     ``staying``, ``reserved_bytes``: see :func:`fits_on_chip`; no word of a staying map crosses DRAM.
     Raises InfeasibleError where a stack of several layers, or one beside what stays, does not fit.
     """
-    place, costs = _best(plan, graph, setting, number, staying, reserved_bytes)
+    place, layers = _best(plan, graph, setting, number, staying, reserved_bytes)
     if place is None:
         if len(plan.layers) == 1 and not reserved_bytes:
             return (_tiled_from_dram(plan, graph, setting, number),)
@@ -98,7 +132,7 @@ def stack_costs(
             + (f" beside {reserved_bytes:,} bytes of retained feature maps" if reserved_bytes else ""),
             hint="choose smaller tiles, or keep less of the overlap",
         )
-    return costs
+    return tuple(layer.drawn() for layer in layers)
 
 
 def lives_in(
@@ -110,7 +144,7 @@ def lives_in(
 
 def _best(
     plan: StackPlan, graph: LayerGraph, setting: Setting, number: int, staying: Set[str], reserved_bytes: int
-) -> tuple[Place | None, tuple[LayerCost, ...]]:
+) -> tuple[Place | None, tuple[_Priced, ...]]:
     """The cheapest place and the costs there; of equal ones that in which nothing is apart."""
     has_home = map_memory(setting.arch) is not None
     home = place_of(plan, setting.arch, setting.bits, staying, reserved_bytes) if has_home else None
@@ -149,13 +183,13 @@ class _Part:
 
 def _costs_in(
     place: Place, plan: StackPlan, graph: LayerGraph, setting: Setting, number: int, staying: Set[str]
-) -> tuple[LayerCost, ...]:
+) -> tuple[_Priced, ...]:
     """The layers of a stack that lives in ``place``."""
     parts = [_Part(place.tiles[0][0], plan, {})]
     if place.apart:
         parts = [_Part(home, plan.only(tiles.rows, tiles.columns), copies(plan, tiles)) for home, tiles in place.tiles]
     seen: set[str] = set()
-    costs = []
+    layers = []
     for index, layer_plan in enumerate(plan.weights):
         layer = graph.layer(layer_plan.layer)
         new = [edge for edge in dict.fromkeys((*layer.inputs, *layer.outputs)) if edge not in seen]
@@ -165,8 +199,8 @@ def _costs_in(
             stored=[edge for edge in layer.outputs if edge in plan.stores and edge not in staying],
             new=new,
         )
-        costs.append(_layer_in_stack(index, layer, plan, parts, place, crossing, graph, setting, number))
-    return tuple(costs)
+        layers.append(_layer_in_stack(index, layer, plan, parts, place, crossing, graph, setting, number))
+    return tuple(layers)
 
 
 def _layer_in_stack(
@@ -179,9 +213,9 @@ def _layer_in_stack(
     graph: LayerGraph,
     setting: Setting,
     number: int,
-) -> LayerCost:
+) -> _Priced:
     """One layer whose tiles find and leave everything on chip, with its share of what the stack loads and stores."""
-    total, proof = _Sum(), _Proof("", True, 0.0)
+    total, mapped = _Sum(), _Mapped()
     for part in parts:
         home, layer_plan = part.home, part.plan.layers[index]
         for tile in layer_plan.tiles:
@@ -189,7 +223,7 @@ def _layer_in_stack(
                 reads = sum(words for _, words in tile.read_words) * tile.repeats
                 _on_chip(total, home.maps, "ifmap", setting, reads=reads)
                 _on_chip(total, home.maps, "ofmap", setting, updates=tile.write_words * tile.repeats)
-        proof = proof.and_of(_map_tiles(total, layer, layer_plan, home.arch, setting))
+        _map_tiles(total, mapped, layer, layer_plan, home.arch, setting)
         for edge in crossing.fetched:
             _from_dram(total, home.maps, "ifmap", part.plan.loads[edge], setting)
         for edge in crossing.new:
@@ -204,7 +238,7 @@ def _layer_in_stack(
         _in_dram(total, "ofmap", setting, updates=plan.stores[edge])
     _dram_cycles(total, setting)
     cost = cost_of(layer, graph, total.counts(), _operands(layer, setting), setting, number)
-    return replace(proof.of(cost), homes=place.names)
+    return _Priced(replace(cost, homes=place.names, optimal=mapped.optimal, gap=mapped.gap), mapped)
 
 
 def _tiled_from_dram(plan: StackPlan, graph: LayerGraph, setting: Setting, number: int) -> LayerCost:
@@ -224,9 +258,11 @@ def _tiled_from_dram(plan: StackPlan, graph: LayerGraph, setting: Setting, numbe
                     _on_chip(total, local, role, setting, **moved)
     if layer.problem is None:
         _stream_parameters(total, layer, layer_plan, graph, setting)
-    proof = _map_tiles(total, layer, layer_plan, whole_planes(setting.arch), setting)
+    mapped = _Mapped()
+    _map_tiles(total, mapped, layer, layer_plan, whole_planes(setting.arch), setting)
     _dram_cycles(total, setting)
-    return proof.of(cost_of(layer, graph, total.counts(), _operands(layer, setting), setting, number))
+    cost = cost_of(layer, graph, total.counts(), _operands(layer, setting), setting, number)
+    return _Priced(replace(cost, optimal=mapped.optimal, gap=mapped.gap), mapped).drawn()
 
 
 def _stream_parameters(total: _Sum, layer: Layer, plan: LayerPlan, graph: LayerGraph, setting: Setting) -> None:
@@ -236,36 +272,17 @@ def _stream_parameters(total: _Sum, layer: Layer, plan: LayerPlan, graph: LayerG
         _in_dram(total, "weights", setting, reads=words)
 
 
-@dataclass(frozen=True, slots=True)
-class _Proof:
-    """The mappings of a layer's tiles, drawn, and how good the worst of them is known to be."""
-
-    text: str
-    optimal: bool
-    gap: float
-
-    def and_of(self, other: _Proof) -> _Proof:
-        """Of the tiles of both."""
-        text = "\n".join(filter(None, (self.text, other.text)))
-        return _Proof(text, self.optimal and other.optimal, max(self.gap, other.gap))
-
-    def of(self, cost: LayerCost) -> LayerCost:
-        return replace(cost, mapping=self.text, optimal=self.optimal, gap=self.gap)
-
-
-def _map_tiles(total: _Sum, layer: Layer, layer_plan: LayerPlan, arch: ArchSpec, setting: Setting) -> _Proof:
+def _map_tiles(
+    total: _Sum, mapped: _Mapped, layer: Layer, layer_plan: LayerPlan, arch: ArchSpec, setting: Setting
+) -> None:
     """Maps every distinct tile problem and adds its counts as often as it runs."""
-    texts: list[str] = []
-    optimal, gap = True, 0.0
     for tile in layer_plan.tiles:
         if tile.problem is None:
             continue
         problem = setting.words_of(tile.problem)
-        mapped = setting.search(problem, arch, layer.name)
-        total.add(mapped.counts, tile.repeats)
-        optimal, gap = optimal and mapped.optimal, max(gap, mapped.gap)
-        texts.append(f"{tile.repeats} x\n{loop_nest_text(problem, arch, mapped.mapping)}")
-    return _Proof("\n".join(texts), optimal, gap)
+        found = setting.search(problem, arch, layer.name)
+        total.add(found.counts, tile.repeats)
+        mapped.tiles.append((tile.repeats, problem, arch, found))
 
 
 def _operands(layer: Layer, setting: Setting) -> dict[str, Operand]:
@@ -311,8 +328,9 @@ def _dram_cycles(total: _Sum, setting: Setting) -> None:
     total.level_cycles[dram.name] = bandwidth_cycles(dram, read, written)
 
 
-def _value(costs: Sequence[LayerCost], setting: Setting) -> tuple[float, ...]:
+def _value(layers: Sequence[_Priced], setting: Setting) -> tuple[float, ...]:
     """What the simulation minimizes, of the layers of a stack together."""
+    costs = [layer.cost for layer in layers]
     energy_pj, latency_s = sum(cost.energy.value for cost in costs), sum(cost.latency_s for cost in costs)
     values = {
         Metric.ENERGY: energy_pj,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from energysim.mapping.counts import Counts
 from energysim.mapping.nest import Mapping
 from energysim.mapping.search.objective import Objective
 
@@ -13,14 +14,15 @@ from energysim.mapping.search.objective import Objective
 class SearchResult:
     """The best mapping found and how good it is proven to be.
 
-    ``value``: the objective of the mapping as `evaluate` counts it (pJ, cycles, pJ x cycles or bytes);
-    ``secondary``: of the second metric of a pair. ``bound``: no mapping is better; ``gap`` = (value - bound) / value.
+    ``counts``: of the mapping, as `evaluate` counts it; ``value``: the objective of these (pJ, cycles, pJ x cycles or
+    bytes); ``secondary``: of the second metric of a pair. ``bound``: no mapping is better; ``gap`` = (value - bound) / value.
     ``optimal``: the gap is closed. ``interrupted``: Ctrl-C ended the search before that. ``evaluated``: partial
     mappings whose cost was computed. ``mapspace_size``: complete mappings that the search covers (loop orders counted
     by what they reuse).
     """
 
     mapping: Mapping
+    counts: Counts
     objective: Objective
     value: float
     bound: float

@@ -85,11 +85,13 @@ def search(
     clock = Clock(None if time_limit_s is None else time.perf_counter() + time_limit_s)
     task = _Task(arch, costs, objective, convention)
     answer = _imperfect(problem, task, clock, progress) if imperfect else _perfect(problem, task, clock, progress)
-    values = task.values(problem, evaluate(problem, arch, answer.mapping, convention))
+    counts = evaluate(problem, arch, answer.mapping, convention)
+    values = task.values(problem, counts)
     bounds = tuple(min(bound, value) for bound, value in zip(answer.bounds, values, strict=True))
     closed = [value <= bound * (1 + _CLOSED) for bound, value in zip(bounds, values, strict=True)]
     return SearchResult(
         mapping=answer.mapping,
+        counts=counts,
         objective=objective,
         value=values[0],
         bound=values[0] if closed[0] else bounds[0],
