@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from math import prod
 
 from energysim.arch.spec import Energy, Memory
@@ -24,7 +25,7 @@ def apart_pj(
             layer = plan.graph.layer(item.layer)
             new = {edge for edge in (*layer.inputs, *layer.outputs) if edge not in seen}
             seen |= new
-            found[layer.name] += sum(_copies_pj(moved[edge], home.maps, place, energies, bits) for edge in new)
+            found[layer.name] += sum(copies_pj(moved[edge], home.maps, place, energies, bits) for edge in new)
             output = layer.outputs[0]
             rows, columns = plan.rows.fresh[output], plan.columns.fresh[output]
             pixels = sum(rows[i].size for i in tiles.rows) * sum(columns[j].size for j in tiles.columns)
@@ -37,10 +38,29 @@ def per_word_pj(energy: Energy, word_bits: int) -> float:
     return energy.pj.value * word_bits / energy.bits
 
 
-def _copies_pj(item: Copies, tiles: Memory, place: Place, energies: ActionEnergies, bits: int) -> float:
+@dataclass(frozen=True, slots=True)
+class WordPj:
+    """pJ of a word of a feature map at one memory: read as an ifmap, written as one, written as a result."""
+
+    read: float
+    fill: float
+    update: float
+
+
+def word_pj(memory: Memory, energies: ActionEnergies, bits: int) -> WordPj:
+    costs, wide = energies.memory(memory.name), memory.bits_of(bits)
+    return WordPj(
+        per_word_pj(costs.read, wide),
+        per_word_pj(costs.write, wide),
+        per_word_pj(costs.update, memory.bits_of(bits, True)),
+    )
+
+
+def copies_pj(item: Copies, tiles: Memory, place: Place, energies: ActionEnergies, bits: int) -> float:
+    """pJ of all copies of one feature map between the tiles' memory and those of what is kept."""
+
     def moving_pj(source: Memory, target: Memory) -> float:
-        read, write = energies.memory(source.name).read, energies.memory(target.name).write
-        return per_word_pj(read, source.bits_of(bits)) + per_word_pj(write, target.bits_of(bits))
+        return word_pj(source, energies, bits).read + word_pj(target, energies, bits).fill
 
     stores = ((place.columns, item.columns_in, item.columns_out), (place.lines, item.lines_in, item.lines_out))
     return sum(

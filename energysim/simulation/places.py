@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from energysim.arch.spec import ArchSpec, Memory
 from energysim.errors import InfeasibleError
 from energysim.schedule.along import Extents
-from energysim.schedule.apart import TileSet, extents, needs_apart, ranges_apart, sorted_tiles
+from energysim.schedule.apart import Copies, TileSet, copies, extents, needs_apart, ranges_apart, sorted_tiles
 from energysim.schedule.homes import Homes, capacity_bytes, homes, homes_inwards, reserving
 from energysim.schedule.live import Content, LiveRange, peak_bytes
 from energysim.schedule.moments import moments
@@ -47,6 +47,22 @@ class Place:
         found = [*zip(("tiles", "larger tiles"), maps, strict=False)]
         found += [("columns", self.columns.name), ("lines", self.lines.name)]
         return (*found, *([] if self.weights is None else [("weights", self.weights.name)]))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Tiles of a stack that run in the same homes: their share of its plan, and of each feature map what they copy."""
+
+    home: Homes
+    plan: StackPlan
+    copies: dict[str, Copies]
+
+
+def parts_of(plan: StackPlan, place: Place) -> list[Part]:
+    """The parts of a stack that lives in ``place``."""
+    if not place.apart:
+        return [Part(place.tiles[0][0], plan, {})]
+    return [Part(home, plan.only(tiles.rows, tiles.columns), copies(plan, tiles)) for home, tiles in place.tiles]
 
 
 def fits_on_chip(

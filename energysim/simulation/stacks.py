@@ -25,12 +25,13 @@ from energysim.graph.problem import Role, TensorProblem
 from energysim.mapping.counts import AccessCounts, Counts
 from energysim.mapping.render import loop_nest_text
 from energysim.mapping.search.objective import Metric
-from energysim.schedule.apart import Copies, copies
-from energysim.schedule.homes import Homes, map_memory, whole_planes
+from energysim.schedule.apart import Copies
+from energysim.schedule.homes import map_memory, whole_planes
 from energysim.schedule.moments import need_bytes
 from energysim.schedule.plan import LayerPlan, StackPlan, weight_words
+from energysim.simulation.dominance import decides, saved_pj
 from energysim.simulation.layers import cost_of
-from energysim.simulation.places import Place, place_of, places_apart, together
+from energysim.simulation.places import Part, Place, parts_of, place_of, places_apart, together
 from energysim.simulation.setting import Setting
 
 
@@ -150,15 +151,21 @@ def _best(
     home = place_of(plan, setting.arch, setting.bits, staying, reserved_bytes) if has_home else None
     if home is None:
         return None, ()
-    places = [together(plan, home)]
+    whole = together(plan, home)
+    found: list[tuple[Place, tuple[_Priced, ...]]] = []
+    dominated = False
     # Retained maps are in the outermost homes, and DRAM bytes are the same in all places.
     if not reserved_bytes and setting.objective.metrics != (Metric.DRAM,):
-        places += places_apart(plan, setting.arch, setting.bits, home)
-    found = [(places[0], _costs_in(places[0], plan, graph, setting, number, staying))]
-    for place in places[1:]:
-        # A memory in which kept columns take room may have too little left for the mappings of larger tiles.
-        with suppress(InfeasibleError):
-            found.append((place, _costs_in(place, plan, graph, setting, number, staying)))
+        for place in places_apart(plan, setting.arch, setting.bits, home):
+            parts = parts_of(plan, place)
+            # A memory in which kept columns take room may have too little left for the mappings of larger tiles.
+            with suppress(InfeasibleError):
+                layers = _priced(place, parts, plan, graph, setting, number, staying)
+                found.append((place, layers))
+                if decides(setting) and all(layer.mapped.optimal for layer in layers):
+                    dominated = dominated or saved_pj(place, parts, home, staying, setting) > 0
+    if not dominated:
+        found.insert(0, (whole, _priced(whole, parts_of(plan, whole), plan, graph, setting, number, staying)))
     return min(found, key=lambda item: _value(item[1], setting))
 
 
@@ -172,22 +179,16 @@ class _Crossing:
     new: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Tiles of a stack that run in the same homes."""
-
-    home: Homes
-    plan: StackPlan
-    copies: dict[str, Copies]
-
-
-def _costs_in(
-    place: Place, plan: StackPlan, graph: LayerGraph, setting: Setting, number: int, staying: Set[str]
+def _priced(
+    place: Place,
+    parts: Sequence[Part],
+    plan: StackPlan,
+    graph: LayerGraph,
+    setting: Setting,
+    number: int,
+    staying: Set[str],
 ) -> tuple[_Priced, ...]:
-    """The layers of a stack that lives in ``place``."""
-    parts = [_Part(place.tiles[0][0], plan, {})]
-    if place.apart:
-        parts = [_Part(home, plan.only(tiles.rows, tiles.columns), copies(plan, tiles)) for home, tiles in place.tiles]
+    """The layers of a stack that lives in ``place``, ``parts`` of its tiles in each of its homes."""
     seen: set[str] = set()
     layers = []
     for index, layer_plan in enumerate(plan.weights):
@@ -207,7 +208,7 @@ def _layer_in_stack(
     index: int,
     layer: Layer,
     plan: StackPlan,
-    parts: Sequence[_Part],
+    parts: Sequence[Part],
     place: Place,
     crossing: _Crossing,
     graph: LayerGraph,
