@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from energysim.mapping.search.jit import compiled
+from energysim.mapping.search.jit import compiled, inlined
 from energysim.mapping.search.records import Floats, Ints
 from energysim.mapping.search.space import Tables
 
@@ -44,22 +44,33 @@ def _lower_by_dimension(
 @compiled
 def _lower_along(result: Floats, d: int, shape: Ints, stride: Ints, quotient: Ints, factor_ok: Ints) -> None:
     n, step = shape[d], stride[d]
-    rows, size = result.shape
+    if factor_ok[d, :n].all():
+        # Every factor is a product of primes: one prime after the other reaches all.
+        for f in range(1, n):
+            if (quotient[d, f, 1:f] >= 0).any():
+                continue
+            for i in range(f, n):
+                if quotient[d, i, f] >= 0:
+                    _lower_tiles(result, i * step, (i - quotient[d, i, f]) * step, step, n * step)
+        return
     for i in range(n - 1, -1, -1):
         if not factor_ok[d, 0]:
-            for row in range(rows):
-                for base in range(i * step, size, n * step):
-                    for to in range(base, base + step):
-                        result[row, to] = np.inf
+            for row in range(len(result)):
+                for base in range(i * step, result.shape[1], n * step):
+                    result[row, base : base + step] = np.inf
         for j in range(i):
             f = quotient[d, i, j]
-            if f < 0 or not factor_ok[d, f]:
-                continue
-            back = (i - j) * step
-            for row in range(rows):
-                for base in range(i * step, size, n * step):
-                    for to in range(base, base + step):
-                        result[row, to] = min(result[row, to], result[row, to - back])
+            if f >= 0 and factor_ok[d, f]:
+                _lower_tiles(result, i * step, (i - j) * step, step, n * step)
+
+
+@inlined
+def _lower_tiles(result: Floats, first: int, back: int, width: int, period: int) -> None:
+    """Lower every value at ``first + k * period + [0, width)`` to that ``back`` entries before it."""
+    for row in range(len(result)):
+        for base in range(first, result.shape[1], period):
+            for to in range(base, base + width):
+                result[row, to] = min(result[row, to], result[row, to - back])
 
 
 def split_maximum(values: Floats, tables: Tables, factors: Ints) -> Floats:
