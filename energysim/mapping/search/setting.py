@@ -48,8 +48,8 @@ class Setting:
 
 def setting_of(problem: TensorProblem, arch: ArchSpec, space: Space, components: tuple[Component, ...]) -> Setting:
     nodes = active_nodes(arch)
-    dims, widest = len(space.dims), max(space.shape)
-    factors = {node: _factors(space, arch, node, widest) for node in nodes}
+    dims = len(space.dims)
+    factors = {node: _factors(space, arch, node) for node in nodes}
     feasible = {node: feasible_splits(space, array) for node in nodes if isinstance(array := arch.nodes[node], Array)}
     splits = {node: _digits(space, np.flatnonzero(marks)) for node, marks in feasible.items()}
     alike = {
@@ -61,6 +61,7 @@ def setting_of(problem: TensorProblem, arch: ArchSpec, space: Space, components:
     classes = tuple(dict.fromkeys([0, *by_dim]))
     spread = space.repeats(space.tables.output)
     spread = spread[0] / spread
+    most_split, most_shared = _most(space, nodes, splits, alike)
     return Setting(
         problem,
         arch,
@@ -70,9 +71,9 @@ def setting_of(problem: TensorProblem, arch: ArchSpec, space: Space, components:
         factors,
         feasible,
         splits,
-        _most_split(space, nodes, splits),
+        most_split,
         {node: shares.max(axis=1, initial=1.0) for node, shares in alike.items()},
-        _most_shared(space, nodes, splits, alike),
+        most_shared,
         spread,
         {node: float(spread[marks > 0].max(initial=1.0)) for node, marks in feasible.items()},
         classes,
@@ -86,42 +87,40 @@ def _digits(space: Space, tiles: Ints) -> Ints:
     return found
 
 
-def _factors(space: Space, arch: ArchSpec, node: int, widest: int) -> Ints:
-    allowed = np.zeros((len(space.dims), widest), dtype=np.int64)
+def _factors(space: Space, arch: ArchSpec, node: int) -> Ints:
+    """[dim, digit]: 1 where the constraints of a node, and the size of an array, allow the factor."""
+    factors, ndiv = space.tables.div, space.tables.ndiv
+    allowed = np.arange(factors.shape[1]) < ndiv[:, None]
     spec = arch.nodes[node]
     assert isinstance(spec, Memory | Array)
-    fixed, at_most = dict(spec.constraints.fixed), dict(spec.constraints.at_most)
-    for d, (dim, divs) in enumerate(zip(space.dims, space.divisors, strict=True)):
-        for digit, factor in enumerate(divs):
-            allowed[d, digit] = (dim not in fixed or factor == fixed[dim]) and factor <= at_most.get(dim, factor)
-            if isinstance(spec, Array) and factor > 1:
-                axes = ((spec.x, spec.constraints.x_dims), (spec.y, spec.constraints.y_dims))
-                reach = prod(size for size, names in axes if names is None or dim in names)
-                allowed[d, digit] &= factor <= reach
-    return allowed
+    for dim, factor in spec.constraints.fixed:
+        if dim in space.index:
+            allowed[space.index[dim]] &= factors[space.index[dim]] == factor
+    for dim, most in spec.constraints.at_most:
+        if dim in space.index:
+            allowed[space.index[dim]] &= factors[space.index[dim]] <= most
+    if isinstance(spec, Array):
+        axes = ((spec.x, spec.constraints.x_dims), (spec.y, spec.constraints.y_dims))
+        reach = [prod(size for size, names in axes if names is None or dim in names) for dim in space.dims]
+        allowed &= factors <= np.array(reach)[:, None]
+    return allowed.astype(np.int64)
 
 
-def _most_split(space: Space, nodes: tuple[int, ...], splits: dict[int, Ints]) -> tuple[Floats, ...]:
-    most = np.ones(space.size)
-    result = [most]
+def _most(
+    space: Space, nodes: tuple[int, ...], splits: dict[int, Ints], alike: dict[int, Floats]
+) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+    """``most_split`` and ``most_shared`` of :class:`Setting`."""
+    split, shared = [np.ones(space.size)], [np.ones((len(space.plans), space.size))]
     for node in reversed(nodes):
         if node in splits:
             sizes = space.iterations[splits[node] @ space.tables.stride]
-            most = np.minimum(most * split_maximum(sizes[None], space.tables, splits[node])[0], space.iterations)
-        result.append(most)
-    return tuple(reversed(result))
-
-
-def _most_shared(
-    space: Space, nodes: tuple[int, ...], splits: dict[int, Ints], alike: dict[int, Floats]
-) -> tuple[Floats, ...]:
-    most = np.ones((len(space.plans), space.size))
-    result = [most]
-    for node in reversed(nodes):
-        if node in splits:
-            most = most * split_maximum(alike[node], space.tables, splits[node])
-        result.append(most)
-    return tuple(reversed(result))
+            most = split_maximum(np.vstack((sizes, alike[node])), space.tables, splits[node])
+            split.append(np.minimum(split[-1] * most[0], space.iterations))
+            shared.append(shared[-1] * most[1:])
+        else:
+            split.append(split[-1])
+            shared.append(shared[-1])
+    return tuple(reversed(split)), tuple(reversed(shared))
 
 
 def _alike(space: Space, array: Array, splits: Ints) -> Floats:
