@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from torch.nn.common_types import _size_2_t
 
 from energysim.errors import EnergySimError
-from energysim.schedule.axes import AxisMap, Interval, cut
+from energysim.schedule.axes import AxisMap
+from energysim.schedule.intervals import Interval, cut
 
 
 class TileError(EnergySimError):

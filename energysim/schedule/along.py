@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from energysim.schedule.axes import Interval
+import numpy as np
+
+from energysim.schedule.intervals import Ints, Pieces
 
 
 class Along(NamedTuple):
@@ -26,20 +27,30 @@ Extents = tuple[Along, ...]
 """One per feature map of the stack."""
 
 
-def along(
-    used: Sequence[Interval], held: Sequence[Interval], fresh: Sequence[Interval], keeps: bool
-) -> tuple[Along, ...]:
+class AllAlong(NamedTuple):
+    """The same of all tiles: [tile]."""
+
+    used: Ints
+    inherited: Ints
+    fresh: Ints
+    handed_on: Ints
+    held: Ints
+    before: Ints
+    after: Ints
+
+    def of(self, tile: int) -> Along:
+        return Along(*(int(values[tile]) for values in self))
+
+
+def along(used: Pieces, held: Pieces, fresh: Pieces, keeps: bool) -> AllAlong:
     """One feature map in every tile. ``keeps``: anything of it is kept from one tile to the next."""
-    kept, wanted = [0] * (len(held) + 1), [0] * len(held)
+    kept, wanted = np.zeros(len(held) + 1, np.int64), np.zeros(len(held), np.int64)
     if keeps:
-        last = 0  # that a later tile uses: it may be less than what is held
-        for index in range(len(held) - 1, 0, -1):
-            last = max(last, used[index].stop)
-            if held[index].size:
-                made = fresh[index - 1]
-                kept[index] = Interval(held[index].start, held[index - 1].stop).size
-                wanted[index - 1] = Interval(max(made.start, held[index].start), min(made.stop, last)).size
-    made_of, sizes, of_all = ([piece.size for piece in pieces] for pieces in (fresh, used, held))
+        start, there = held.start[1:], held.sizes[1:] > 0
+        kept[1:-1] = np.where(there, np.maximum(held.stop[:-1] - start, 0), 0)
+        # What later tiles use last: it may be less than what is held.
+        last = np.maximum.accumulate(np.maximum(used.stop, 0)[:0:-1])[::-1]
+        handed = np.minimum(fresh.stop[:-1], last) - np.maximum(fresh.start[:-1], start)
+        wanted[:-1] = np.where(there, np.maximum(handed, 0), 0)
     # What is fresh is all at the end of what is used.
-    inherited = [size - new for size, new in zip(sizes, made_of, strict=True)]
-    return tuple(map(Along, sizes, inherited, made_of, wanted, of_all, kept[:-1], kept[1:]))
+    return AllAlong(used.sizes, used.sizes - fresh.sizes, fresh.sizes, wanted, held.sizes, kept[:-1], kept[1:])

@@ -27,7 +27,8 @@ from energysim.schedule.tiles import AxisPlan
 
 def extents(axis: AxisPlan, edges: Sequence[str]) -> list[Extents]:
     """For each tile along the axis, what it is of every feature map."""
-    return list(zip(*(axis.along[edge] for edge in edges), strict=True))
+    along = [axis.along[edge] for edge in edges]
+    return [tuple(of.of(tile) for of in along) for tile in range(len(axis.tiles))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ def _needs_apart(plan: StackPlan, bits: int, in_place: bool) -> NeedsApart:
     always = np.ones_like(alive)
 
     def of(axis: AxisPlan, name: str) -> NDArray[np.int64]:
-        tiles = [indices[0] for indices in axis.alike.values()]
-        return np.array([[getattr(axis.along[edge.edge][i], name) for edge in plan.edges] for i in tiles])
+        tiles = [indices[0] for indices in axis.alike]
+        return np.column_stack([getattr(axis.along[edge.edge], name)[tiles] for edge in plan.edges])
 
     def sums(rows: NDArray[np.int64], columns: NDArray[np.int64], when: NDArray[np.bool_]) -> NDArray[np.int64]:
         bytes_ = -(-channels * rows[:, None, :] * columns[None, :, :] * bits // 8)
@@ -136,35 +137,34 @@ class TileSet:
 
 def copies(plan: StackPlan, tiles: TileSet) -> dict[str, Copies]:
     """The copies of each feature map of the stack in these tiles, were both stores in other memories than the tiles."""
-    edges = tuple(edge.edge for edge in plan.edges)
-    rows, columns = extents(plan.rows, edges), extents(plan.columns, edges)
+    at_rows, at_columns = list(tiles.rows), list(tiles.columns)
     found = {}
-    for index, edge in enumerate(edges):
-        row, column = [rows[i][index] for i in tiles.rows], [columns[j][index] for j in tiles.columns]
-        planes = prod(plan.graph.edges[edge].shape[:2])
-        lines, across = planes * sum(a.used for a in row), planes * sum(a.fresh for a in column)
-        found[edge] = Copies(
-            columns_in=lines * sum(a.inherited for a in column),
-            columns_out=lines * sum(a.handed_on for a in column),
-            lines_in=across * sum(a.inherited for a in row),
-            lines_out=across * sum(a.handed_on for a in row),
+    for item in plan.edges:
+        row, column = plan.rows.along[item.edge], plan.columns.along[item.edge]
+        planes = prod(plan.graph.edges[item.edge].shape[:2])
+        lines = planes * int(row.used[at_rows].sum())
+        across = planes * int(column.fresh[at_columns].sum())
+        found[item.edge] = Copies(
+            columns_in=lines * int(column.inherited[at_columns].sum()),
+            columns_out=lines * int(column.handed_on[at_columns].sum()),
+            lines_in=across * int(row.inherited[at_rows].sum()),
+            lines_out=across * int(row.handed_on[at_rows].sum()),
         )
     return found
 
 
 def sorted_tiles(plan: StackPlan, passes: NDArray[np.bool_]) -> tuple[list[TileSet], list[TileSet]]:
     """The tiles that pass, and the others; ``passes``: [rows alike, columns alike], as in ``AxisPlan.alike``."""
-    columns = list(plan.columns.alike.values())
-    by_columns: dict[tuple[int, ...], list[int]] = {}
-    for row, rows in zip(passes, plan.rows.alike.values(), strict=True):
-        passing = tuple(sorted(j for those, passed in zip(columns, row, strict=True) if passed for j in those))
-        by_columns.setdefault(passing, []).extend(rows)
-    every = range(len(plan.columns.tiles))
+    like = np.empty(len(plan.columns.tiles), np.int64)
+    for number, those in enumerate(plan.columns.alike):
+        like[list(those)] = number
+    by_columns: dict[bytes, tuple[NDArray[np.bool_], list[int]]] = {}
+    for passing, rows in zip(passes[:, like], plan.rows.alike, strict=True):
+        by_columns.setdefault(passing.tobytes(), (passing, []))[1].extend(rows)
     passed: list[TileSet] = []
     failed: list[TileSet] = []
-    for passing, rows in by_columns.items():
-        others = tuple(j for j in every if j not in set(passing))
-        for found, those in ((passed, passing), (failed, others)):
-            if those:
-                found.append(TileSet(tuple(rows), those))
+    for passing, alike in by_columns.values():
+        for found, chosen in ((passed, passing), (failed, ~passing)):
+            if chosen.any():
+                found.append(TileSet(tuple(alike), tuple(np.flatnonzero(chosen).tolist())))
     return passed, failed

@@ -5,34 +5,12 @@ Rows and columns are independent, so everything about tiles is computed per axis
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
+
+import numpy as np
 
 from energysim.mapping.footprint import tile_mask
-
-
-class Interval(NamedTuple):
-    """Coordinates ``start <= x < stop``; empty where stop <= start."""
-
-    start: int
-    stop: int
-
-    @property
-    def size(self) -> int:
-        return self.stop - self.start if self.stop > self.start else 0
-
-    def hull(self, other: Interval) -> Interval:
-        """The smallest interval that holds both; an empty one adds nothing."""
-        if other.stop <= other.start:
-            return self
-        if self.stop <= self.start:
-            return other
-        return Interval(min(self.start, other.start), max(self.stop, other.stop))
-
-
-EMPTY = Interval(0, 0)
+from energysim.schedule.intervals import EMPTY, Interval, Ints, Pieces, bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +41,23 @@ class AxisMap:
             # Where padding clips such a window, its outermost taps may miss the plane: only the taps tell.
             mask = self.touched(out)
             return Interval((mask & -mask).bit_length() - 1, mask.bit_length()) if mask else EMPTY
-        return self._window(out.start, out.stop)
+        start, stop = self._window(out.start, out.stop)
+        start, stop = max(0, start), min(self.size_in, stop)
+        return Interval(start, stop) if start < stop else EMPTY
 
-    def needs(self, pieces: Sequence[Interval]) -> list[Interval]:
+    def needs(self, pieces: Pieces) -> Pieces:
         """:meth:`need` of each piece."""
         if self.whole or self._has_holes:
-            return [self.need(piece) for piece in pieces]
-        return [self._window(start, stop) if stop > start else EMPTY for start, stop in pieces]
+            return Pieces.of(self.need(piece) for piece in pieces)
+        start, stop = self._window(pieces.start, pieces.stop)
+        start, stop = np.maximum(start, 0), np.minimum(stop, self.size_in)
+        return Pieces.between(start, stop, (pieces.stop > pieces.start) & (start < stop))
 
-    def _window(self, start: int, stop: int) -> Interval:
+    def _window[Number: (int, Ints)](self, start: Number, stop: Number) -> tuple[Number, Number]:
+        """The coordinates behind ``start`` to ``stop``, padding among them."""
         first = start // self.upscale * self.stride - self.before
         end = (stop - 1) // self.upscale * self.stride - self.before + self.kernel
-        first, end = max(0, first), min(self.size_in, end)
-        return Interval(first, end) if first < end else EMPTY
+        return first, end
 
     @property
     def _has_holes(self) -> bool:
@@ -87,6 +69,12 @@ class AxisMap:
         if self._has_holes and not self.whole and self.upscale == 1:
             return self.touched(out).bit_count()
         return self.need(out).size
+
+    def counts(self, pieces: Pieces) -> Ints:
+        """:meth:`count` of each piece."""
+        if self._has_holes and not self.whole and self.upscale == 1:
+            return np.array([self.touched(piece).bit_count() for piece in pieces], dtype=np.int64)
+        return self.needs(pieces).sizes
 
     def touched(self, out: Interval) -> int:
         """Exactly the ifmap coordinates that ``out`` reads, as a bit mask: the hull without the holes of a stride."""
@@ -101,19 +89,3 @@ class AxisMap:
         mask = tile_mask((self.stride, self.dilation), (out.size, self.kernel), False)
         shift = out.start * self.stride - self.before
         return (mask << shift if shift >= 0 else mask >> -shift) & ((1 << self.size_in) - 1)
-
-
-def bits(interval: Interval) -> int:
-    """The interval as a bit mask (bit x = coordinate x)."""
-    return ((1 << interval.size) - 1) << interval.start
-
-
-def cut(size: int, tile: int) -> tuple[Interval, ...]:
-    """An axis of ``size`` cut into tiles; the last is the exact remainder."""
-    return tuple(Interval(start, min(start + tile, size)) for start in range(0, size, tile))
-
-
-def scaled_cut(pieces: tuple[Interval, ...], size: int, onto: int) -> tuple[Interval, ...]:
-    """The same number of pieces on an axis of another size, in proportion, covering it exactly once."""
-    edges = [round(piece.start * onto / size) for piece in pieces] + [onto]
-    return tuple(Interval(a, b) for a, b in pairwise(edges))

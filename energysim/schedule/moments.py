@@ -8,28 +8,16 @@ Here each tile has its own; equations: ``docs/schedules.md``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from energysim.schedule.live import Content, LiveRange, peak_bytes
 from energysim.schedule.plan import StackPlan
 from energysim.schedule.tiles import AxisPlan
-
-
-@dataclass(frozen=True, slots=True)
-class _Extent:
-    """One feature map along one axis in one tile: coordinates held, of them from earlier tiles, and for later ones."""
-
-    held: int
-    before: int
-    after: int
-
-    def within(self, other: _Extent) -> bool:
-        return self.held <= other.held and self.before <= other.before and self.after <= other.after
-
-
-Extents = tuple[_Extent, ...]
 
 
 def moments(plan: StackPlan, bits: int) -> tuple[tuple[LiveRange, ...], ...]:
@@ -42,7 +30,7 @@ def moments(plan: StackPlan, bits: int) -> tuple[tuple[LiveRange, ...], ...]:
     weights = tuple(item for item in plan.live_ranges(bits) if item.content is Content.WEIGHTS)
     end = len(plan.weights) - 1
     found = []
-    for rows, columns in product(_most(_extents(plan.rows, edges)), _most(_extents(plan.columns, edges))):
+    for rows, columns in product(_most(plan.rows, edges), _most(plan.columns, edges)):
         ranges = list(weights)
         for edge, span, row, column in zip(plan.edges, spans, rows, columns, strict=True):
             channels = plan.graph.edges[edge.edge].shape[1]
@@ -67,28 +55,21 @@ def need_bytes(plan: StackPlan, bits: int) -> int:
     return max(peak_bytes(ranges) for ranges in moments(plan, bits))
 
 
-def _extents(axis: AxisPlan, edges: Sequence[str]) -> list[Extents]:
-    """Per tile along the axis, the extents of every feature map."""
-    along = []
-    for edge in edges:
-        held = axis.held[edge]
-        inherited = [0] * (len(held) + 1)
-        if axis.kept[edge]:
-            for index in range(1, len(held)):
-                inherited[index] = max(0, held[index - 1].stop - held[index].start) if held[index].size else 0
-        along.append([_Extent(held[i].size, inherited[i], inherited[i + 1]) for i in range(len(held))])
-    return list(zip(*along, strict=True))
+class _Extent(NamedTuple):
+    """One feature map along one axis in one tile: coordinates held, of them from earlier tiles, and for later ones."""
+
+    held: int
+    before: int
+    after: int
 
 
-def _most(tiles: Sequence[Extents]) -> list[Extents]:
-    """The tiles that no other exceeds in the extents of all feature maps."""
-    found: list[Extents] = []
-    for tile in dict.fromkeys(tiles):
-        if not any(_within(tile, other) for other in found):
-            found = [other for other in found if not _within(other, tile)]
+def _most(axis: AxisPlan, edges: Sequence[str]) -> list[list[_Extent]]:
+    """The extents of every feature map in the tiles that no other exceeds in all of them."""
+    along = [axis.along[edge] for edge in edges]
+    tiles = np.column_stack([values for of in along for values in (of.held, of.before, of.after)])
+    found: list[NDArray[np.int64]] = []
+    for tile in {tile.tobytes(): tile for tile in tiles}.values():
+        if not any((tile <= other).all() for other in found):
+            found = [other for other in found if not (other <= tile).all()]
             found.append(tile)
-    return found
-
-
-def _within(tile: Extents, other: Extents) -> bool:
-    return all(one.within(two) for one, two in zip(tile, other, strict=True))
+    return [[_Extent(*extent) for extent in tile.reshape(-1, 3).tolist()] for tile in found]

@@ -7,13 +7,16 @@ and columns are independent, so the classes of a layer are the products of the c
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import NamedTuple
+
+import numpy as np
 
 from energysim.graph.layers import Layer, LayerGraph
 from energysim.graph.problem import Rank, Tensor, TensorProblem
-from energysim.schedule.axes import AxisMap, Interval
+from energysim.schedule.axes import AxisMap
+from energysim.schedule.intervals import Pieces
 from energysim.schedule.spatial import PlaneMaps
 from energysim.schedule.tiles import AxisPlan
 
@@ -40,13 +43,14 @@ class TileClass:
 
 
 class _Piece(NamedTuple):
-    """A tile along one axis. ``bound``, ``offset``, ``extent``: of the windowed rank of a MAC layer's problem."""
+    """A tile along one axis. ``bound``, ``offset``, ``extent``: of the windowed rank of a MAC layer's problem;
+    ``touched``: coordinates of each ifmap."""
 
     size: int
-    touched: tuple[int, ...]
     bound: int
     offset: int
     extent: int
+    touched: tuple[int, ...]
 
 
 def tile_classes(
@@ -55,9 +59,9 @@ def tile_classes(
     """The classes of a layer's tiles in the plans of the two axes; tiles in which it computes nothing are left out."""
     output = layer.outputs[0]
     batch, channels = graph.edges[output].shape[:2]
-    across = _pieces(columns.fresh[output], tuple(maps[edge][1] for edge in layer.inputs))
+    across = _pieces(columns.fresh[output], [maps[edge][1] for edge in layer.inputs])
     classes = []
-    for row, row_count in _pieces(rows.fresh[output], tuple(maps[edge][0] for edge in layer.inputs)).items():
+    for row, row_count in _pieces(rows.fresh[output], [maps[edge][0] for edge in layer.inputs]).items():
         for column, column_count in across.items():
             reads = tuple(
                 (edge, graph.edges[edge].shape[1] * row.touched[index] * column.touched[index])
@@ -70,24 +74,23 @@ def tile_classes(
     return tuple(classes)
 
 
-@lru_cache(maxsize=1 << 10)
-def _pieces(fresh: tuple[Interval, ...], maps: tuple[AxisMap, ...]) -> Counter[_Piece]:
-    """How many tiles along an axis are the same piece; shared, not to be changed."""
-    found: Counter[_Piece] = Counter()
-    for interval, count in Counter(fresh).items():
-        if interval.size:
-            found[_piece(interval, maps)] += count
-    return found
-
-
-def _piece(out: Interval, maps: tuple[AxisMap, ...]) -> _Piece:
-    touched = tuple(axis.count(out) for axis in maps)
+def _pieces(fresh: Pieces, maps: Sequence[AxisMap]) -> Counter[_Piece]:
+    """How many tiles along an axis are the same piece; tiles in which nothing is computed are left out."""
     axis = maps[0]
-    need = axis.need(out)
+    sizes, need = fresh.sizes, axis.needs(fresh)
     if axis.transposed:
         # The loops run over ifmap pixels; what they add to pixels of other tiles is dropped.
-        return _Piece(out.size, touched, need.size, need.start * axis.stride - axis.before - out.start, out.size)
-    return _Piece(out.size, touched, out.size, out.start * axis.stride - axis.before - need.start, need.size)
+        window = (need.sizes, need.start * axis.stride - axis.before - fresh.start, sizes)
+    else:
+        window = (sizes, fresh.start * axis.stride - axis.before - need.start, need.sizes)
+    columns = np.column_stack((sizes, *window, *(other.counts(fresh) for other in maps)))
+    found = Counter(map(tuple, columns[sizes > 0].tolist()))
+    return Counter(
+        {
+            _Piece(size, bound, offset, extent, tuple(touched)): count
+            for (size, bound, offset, extent, *touched), count in found.items()
+        }
+    )
 
 
 def _tile_problem(layer: Layer, problem: TensorProblem, row: _Piece, column: _Piece) -> TensorProblem | None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TypeVar
 
-from energysim.schedule.along import Along, Extents, along
-from energysim.schedule.axes import EMPTY, AxisMap, Interval, cut, scaled_cut
+import numpy as np
 
-_T = TypeVar("_T")
+from energysim.schedule.along import AllAlong, along
+from energysim.schedule.axes import AxisMap
+from energysim.schedule.intervals import Ints, Pieces, cut, scaled_cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,18 @@ class AxisPlan:
     holes left out; ``stores``: words of an output of the stack that are written, each once.
     """
 
-    tiles: tuple[Interval, ...]
-    held: dict[str, tuple[Interval, ...]]
-    used: dict[str, tuple[Interval, ...]]
-    fresh: dict[str, tuple[Interval, ...]]
+    tiles: Pieces
+    held: dict[str, Pieces]
+    used: dict[str, Pieces]
+    fresh: dict[str, Pieces]
     kept: dict[str, int]
     loads: dict[str, tuple[int, ...]]
-    stores: dict[str, tuple[Interval, ...]]
+    stores: dict[str, Pieces]
 
     def renamed(self, names: Mapping[str, str]) -> AxisPlan:
         """The same plan with every edge called ``names[edge]``, in the order of ``names``."""
 
-        def called(lists: Mapping[str, _T]) -> dict[str, _T]:
+        def called[T](lists: Mapping[str, T]) -> dict[str, T]:
             return {name: lists[edge] for edge, name in names.items() if edge in lists}
 
         return AxisPlan(
@@ -64,32 +64,32 @@ class AxisPlan:
     def only(self, tiles: Sequence[int]) -> AxisPlan:
         """The plan of these tiles alone, which keep for and inherit from the others."""
 
-        def those(lists: Mapping[str, tuple[_T, ...]]) -> dict[str, tuple[_T, ...]]:
-            return {edge: tuple(entries[i] for i in tiles) for edge, entries in lists.items()}
+        def those(lists: Mapping[str, Pieces]) -> dict[str, Pieces]:
+            return {edge: pieces.at(tiles) for edge, pieces in lists.items()}
 
         return AxisPlan(
-            tuple(self.tiles[i] for i in tiles),
+            self.tiles.at(tiles),
             those(self.held),
             those(self.used),
             those(self.fresh),
             self.kept,
-            those(self.loads),
+            {edge: tuple(counts[i] for i in tiles) for edge, counts in self.loads.items()},
             those(self.stores),
         )
 
     @cached_property
     def widest(self) -> dict[str, int]:
         """Most coordinates of each edge that a tile holds."""
-        return {edge: max(piece.size for piece in pieces) for edge, pieces in self.held.items()}
+        return {edge: int(pieces.sizes.max()) for edge, pieces in self.held.items()}
 
     @cached_property
     def span(self) -> dict[str, int]:
         """Coordinates of each edge from the first to the last that any tile holds."""
-        found = {edge: [piece for piece in pieces if piece.size] for edge, pieces in self.held.items()}
-        return {
-            edge: max((i.stop for i in pieces), default=0) - min((i.start for i in pieces), default=0)
-            for edge, pieces in found.items()
-        }
+        found = {}
+        for edge, pieces in self.held.items():
+            some = pieces.sizes > 0
+            found[edge] = int(pieces.stop[some].max() - pieces.start[some].min()) if some.any() else 0
+        return found
 
     @cached_property
     def loaded(self) -> dict[str, int]:
@@ -99,16 +99,16 @@ class AxisPlan:
     @cached_property
     def stored(self) -> dict[str, int]:
         """Coordinates of ``stores`` of all tiles."""
-        return {edge: sum(piece.size for piece in pieces) for edge, pieces in self.stores.items()}
+        return {edge: int(pieces.sizes.sum()) for edge, pieces in self.stores.items()}
 
     @cached_property
     def made(self) -> dict[str, tuple[int, int]]:
         """Coordinates of each edge that are fresh in some tile, each as often, and the tiles that have any."""
-        sizes = {edge: [piece.size for piece in pieces] for edge, pieces in self.fresh.items()}
-        return {edge: (sum(found), sum(size > 0 for size in found)) for edge, found in sizes.items()}
+        sizes = {edge: pieces.sizes for edge, pieces in self.fresh.items()}
+        return {edge: (int(found.sum()), int((found > 0).sum())) for edge, found in sizes.items()}
 
     @cached_property
-    def along(self) -> dict[str, tuple[Along, ...]]:
+    def along(self) -> dict[str, AllAlong]:
         """What each tile is of every edge."""
         return {
             edge: along(self.used[edge], held, self.fresh[edge], self.kept[edge] > 0)
@@ -116,12 +116,12 @@ class AxisPlan:
         }
 
     @cached_property
-    def alike(self) -> dict[Extents, list[int]]:
-        """Tiles that are the same of every edge."""
-        groups: dict[Extents, list[int]] = {}
-        for index, tile in enumerate(zip(*self.along.values(), strict=True)):
-            groups.setdefault(tile, []).append(index)
-        return groups
+    def alike(self) -> tuple[tuple[int, ...], ...]:
+        """Tiles that are the same of every edge, together."""
+        groups: dict[bytes, list[int]] = {}
+        for index, tile in enumerate(np.column_stack([row for edge in self.along.values() for row in edge])):
+            groups.setdefault(tile.tobytes(), []).append(index)
+        return tuple(map(tuple, groups.values()))
 
 
 @lru_cache(maxsize=1 << 12)
@@ -161,60 +161,53 @@ def plan_axis(
     return AxisPlan(grid, held, used, fresh, kept, _loads(steps, fresh, keeps), stores)
 
 
-Pieces = tuple[Interval, ...]
-
-
 def _needs(steps: Sequence[AxisStep], stores: dict[str, Pieces], tiles: int) -> dict[str, Pieces]:
     """Per edge and tile, the hull of everything that the tile's results depend on, were nothing kept."""
-    need: dict[str, Sequence[Interval]] = dict(stores)
+    need = dict(stores)
     for step in reversed(steps):
-        here = need.setdefault(step.output, (EMPTY,) * tiles)
+        here = need.setdefault(step.output, Pieces.none(tiles))
         for edge, axis in step.inputs:
             wanted = axis.needs(here)
-            need[edge] = [a.hull(b) for a, b in zip(need[edge], wanted, strict=True)] if edge in need else wanted
-    return {edge: tuple(pieces) for edge, pieces in need.items()}
+            need[edge] = need[edge].hull(wanted) if edge in need else wanted
+    return need
 
 
-def _lowest_to_come(pieces: Sequence[Interval]) -> list[int]:
+def _lowest_to_come(pieces: Pieces) -> Ints:
     """For each tile, the first coordinate that it or a later tile wants (the end where none wants any)."""
-    lows, low = [], max((piece.stop for piece in pieces), default=0)
-    for piece in reversed(pieces):
-        low = min(low, piece.start) if piece.size else low
-        lows.append(low)
-    return lows[::-1]
+    end = pieces.stop.max(initial=0)
+    wanted = np.where(pieces.sizes > 0, np.minimum(pieces.start, end), end)
+    return np.minimum.accumulate(wanted[::-1])[::-1]
+
+
+def _done(pieces: Pieces) -> Ints:
+    """The end of what each tile and those before it have; [tile + 1], nothing at first."""
+    ends = np.where(pieces.sizes > 0, pieces.stop, 0)
+    return np.maximum.accumulate(np.concatenate((np.zeros(1, np.int64), ends)))
 
 
 def _unseen(need: Pieces) -> Pieces:
     """What each tile adds to what the tiles before it computed; coordinates that no tile wants are left out."""
-    done, fresh = 0, []
-    for piece, low in zip(need, _lowest_to_come(need), strict=True):
-        start = max(done, low)
-        fresh.append(Interval(start, piece.stop) if piece.size and start < piece.stop else EMPTY)
-        done = max(done, piece.stop) if piece.size else done
-    return tuple(fresh)
+    start = np.maximum(_done(need)[:-1], _lowest_to_come(need))
+    return Pieces.between(start, need.stop, (need.sizes > 0) & (start < need.stop))
 
 
 def _uses(steps: Sequence[AxisStep], stores: dict[str, Pieces], fresh: dict[str, Pieces]) -> dict[str, Pieces]:
     """Per edge and tile, the hull of what is computed, stored, and read to compute what is fresh downstream."""
-    uses: dict[str, list[Interval]] = {edge: list(pieces) for edge, pieces in fresh.items()}
+    uses = dict(fresh)
     for edge, pieces in stores.items():
-        uses[edge] = [a.hull(b) for a, b in zip(uses[edge], pieces, strict=True)]
+        uses[edge] = uses[edge].hull(pieces)
     for step in steps:
         for edge, axis in step.inputs:
-            needs = axis.needs(fresh[step.output])
-            uses[edge] = [a.hull(b) for a, b in zip(uses[edge], needs, strict=True)]
-    return {edge: tuple(pieces) for edge, pieces in uses.items()}
+            uses[edge] = uses[edge].hull(axis.needs(fresh[step.output]))
+    return uses
 
 
 def _kept(uses: Pieces) -> tuple[Pieces, int]:
     """What is on chip in each tile (all that was seen and is still wanted, and what is used now), and the most of it
     that came from earlier tiles."""
-    done, most, held = 0, 0, []
-    for piece, low in zip(uses, _lowest_to_come(uses), strict=True):
-        most = max(most, done - low)
-        done = max(done, piece.stop) if piece.size else done
-        held.append(Interval(low, done) if low < done else EMPTY)
-    return tuple(held), most
+    low, done = _lowest_to_come(uses), _done(uses)
+    most = int((done[:-1] - low).max(initial=0))
+    return Pieces.between(low, done[1:], low < done[1:]), most
 
 
 def _loads(steps: Sequence[AxisStep], fresh: dict[str, Pieces], keeps: bool) -> dict[str, tuple[int, ...]]:
@@ -229,13 +222,13 @@ def _loads(steps: Sequence[AxisStep], fresh: dict[str, Pieces], keeps: bool) -> 
     for edge, maps in readers.items():
         if not keeps and len(maps) == 1:
             ((output, axis),) = maps
-            loads[edge] = tuple(axis.count(piece) for piece in fresh[output])
+            loads[edge] = tuple(axis.counts(fresh[output]).tolist())
             continue
+        masks = [0] * len(fresh[edge])
+        for output, axis in maps:
+            masks = [mask | axis.touched(piece) for mask, piece in zip(masks, fresh[output], strict=True)]
         seen, counts = 0, []
-        for index in range(len(fresh[edge])):
-            mask = 0
-            for output, axis in maps:
-                mask |= axis.touched(fresh[output][index])
+        for mask in masks:
             counts.append((mask & ~seen).bit_count())
             seen = seen | mask if keeps else 0
         loads[edge] = tuple(counts)

@@ -27,8 +27,8 @@ def apart_pj(
             seen |= new
             found[layer.name] += sum(copies_pj(moved[edge], home.maps, place, energies, bits) for edge in new)
             output = layer.outputs[0]
-            rows, columns = plan.rows.fresh[output], plan.columns.fresh[output]
-            pixels = sum(rows[i].size for i in tiles.rows) * sum(columns[j].size for j in tiles.columns)
+            rows, columns = plan.rows.fresh[output].at(tiles.rows), plan.columns.fresh[output].at(tiles.columns)
+            pixels = int(rows.sizes.sum()) * int(columns.sizes.sum())
             found[layer.name] += more_pj * pixels * prod(plan.graph.edges[output].shape[:2])
     return found
 

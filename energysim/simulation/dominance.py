@@ -20,7 +20,6 @@ from energysim.graph.problem import TensorProblem
 from energysim.mapping.counts import Convention
 from energysim.mapping.search.objective import Metric
 from energysim.schedule.homes import Homes
-from energysim.schedule.tile_problems import TileClass
 from energysim.simulation.apart_energy import copies_pj, word_pj
 from energysim.simulation.places import Part, Place
 from energysim.simulation.setting import Setting

@@ -12,7 +12,7 @@ from schedule_nets import plane_graphs, valid_pair
 
 from energysim.graph.layers import LayerGraph
 from energysim.schedule.apart import Copies, RangesApart, copies, extents, needs_apart, ranges_apart, sorted_tiles
-from energysim.schedule.axes import EMPTY, Interval
+from energysim.schedule.intervals import EMPTY, Interval
 from energysim.schedule.live import live_at
 from energysim.schedule.plan import StackPlan, plan_stack
 from energysim.schedule.spatial import axis_maps
@@ -101,7 +101,7 @@ def _check(graph: LayerGraph, plan: StackPlan, some: int) -> None:
     edges = [edge.edge for edge in plan.edges]
     rows, columns = extents(plan.rows, edges), extents(plan.columns, edges)
 
-    alike = [list(axis.alike) for axis in (plan.rows, plan.columns)]
+    alike = [[of[tiles[0]] for tiles in axis.alike] for of, axis in ((rows, plan.rows), (columns, plan.columns))]
     passes = np.array([[hash((row, column)) % 3 < some for column in alike[1]] for row in alike[0]])
     sets = [item for found in sorted_tiles(plan, passes) for item in found]
     members = [[(i, j) for i in item.rows for j in item.columns] for item in sets]

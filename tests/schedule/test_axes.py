@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from energysim.schedule.axes import AxisMap, Interval
+from energysim.schedule.axes import AxisMap
+from energysim.schedule.intervals import Interval
 
 
 @st.composite

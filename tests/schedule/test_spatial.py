@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from energysim.graph.layers import LayerKind
 from energysim.graph.trace import trace
-from energysim.schedule.axes import Interval
+from energysim.schedule.intervals import Interval
 from energysim.schedule.spatial import axis_maps
 
 

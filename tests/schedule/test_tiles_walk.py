@@ -124,7 +124,7 @@ def test_keeping_never_computes_or_loads_more(
 
 @given(st.integers(1, 20).flatmap(maps), st.integers(0, 10), st.integers(1, 6))
 def test_touched_and_need_follow_the_definition(axis: AxisMap, start: int, size: int) -> None:
-    from energysim.schedule.axes import Interval
+    from energysim.schedule.intervals import Interval
 
     out = Interval(min(start, axis.size_out), min(start + size, axis.size_out))
     exact = {p for x in range(*out) for p in reads(axis, x)}

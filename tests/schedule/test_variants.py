@@ -13,8 +13,8 @@ from energysim.errors import EnergySimError, InfeasibleError, NotFoundError
 from energysim.graph.layers import LayerGraph, LayerKind, TensorKind
 from energysim.nn.zoo import lightweight_cnn, resnet18
 from energysim.schedule.allocator import allocate
-from energysim.schedule.axes import Interval
 from energysim.schedule.buffering import candidates, largest_plane_bytes, retain, retained_ranges
+from energysim.schedule.intervals import Interval
 from energysim.schedule.moments import need_bytes
 from energysim.schedule.plan import plan_stack
 from energysim.schedule.spatial import axis_maps

@@ -15,7 +15,8 @@ class SearchResult:
     """The best mapping found and how good it is proven to be.
 
     ``counts``: of the mapping, as `evaluate` counts it; ``value``: the objective of these (pJ, cycles, pJ x cycles or
-    bytes); ``secondary``: of the second metric of a pair. ``bound``: no mapping is better; ``gap`` = (value - bound) / value.
+    bytes); ``secondary``: of the second metric of a pair. ``bound``: no mapping is better; ``gap`` = (value - bound) /
+    value.
     ``optimal``: the gap is closed. ``interrupted``: Ctrl-C ended the search before that. ``evaluated``: partial
     mappings whose cost was computed. ``mapspace_size``: complete mappings that the search covers (loop orders counted
     by what they reuse).

@@ -22,7 +22,7 @@ from energysim.nn.executor.memory import Dram
 from energysim.nn.executor.operators import Reads, Span, call_is_transposed, folded, local_reads
 from energysim.nn.executor.program import ExecutableProgram, ExecutionError
 from energysim.nn.executor.trace import StackTrace
-from energysim.schedule.axes import cut
+from energysim.schedule.intervals import cut
 from energysim.schedule.values import Stack
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from energysim.nn.executor.operators import Reads
-from energysim.schedule.axes import cut, scaled_cut
+from energysim.schedule.intervals import cut, scaled_cut
 
 Places = frozenset[int]
 """Coordinates along one axis."""
