@@ -20,7 +20,7 @@ from energysim.mapping.search.hierarchy import Hierarchy
 from energysim.mapping.search.lattice import lattice_minimum, split_minimum
 from energysim.mapping.search.records import Floats
 from energysim.mapping.search.setting import Setting, idle
-from energysim.mapping.search.sums import add_absorbed, add_words
+from energysim.mapping.search.sums import least_absorbed, plus_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,6 @@ class Bounds:
                 self.factors[node][:, 0] = 1
         self.output = self.space.tables.output
         self._pending: dict[int, list[Served]] = {}
-        self._sent: dict[int, Floats] = {}
 
     def due(self, closing: int) -> list[tuple[int, int]]:
         """(tensor, memory that serves it) at a closing."""
@@ -92,7 +91,7 @@ class Bounds:
             for t, _ in self.due(closing):
                 weights[k, :, t] = component.fill[closing, t] / self.ports(component, closing)
         weights *= [[not free >> t & 1 for t in range(self.tensors)] for free in setting.classes]
-        add_words(result, tables.floor, weights)
+        result = plus_words(result, tables.floor, weights, np.zeros(self.tensors), tables.floor)
         arrays = self.arrays_before(closing)
         if not arrays:
             result -= self.credit(closing, arrays)[:, :, None]
@@ -131,33 +130,23 @@ class Bounds:
                 result[k, z] = self.space.tables.output_words * here * scale
         return result
 
-    def sent_by_all(self, node: int) -> Floats:
-        """:meth:`sent` of every tensor that a memory down to ``node`` serves."""
-        if node not in self._sent:
-            self._sent[node] = self.sent(self.pending(node), node)
-        return self._sent[node]
+    def plus_sent(self, inner: Floats, served: list[Served], node: int) -> Floats:
+        """``inner`` and the least cost at the memories that serve ``served``, for tiles below the loops of a memory.
 
-    def sent(self, served: list[Served], node: int) -> Floats:
-        """[component, class, tile]: least cost at the serving memories, for tiles below the loops of memory ``node``.
-
-        Where another tensor's class is innermost there, a tensor is sent anew at every step above the tile.
+        Where another tensor's class is innermost there, a tensor is sent anew at every step above the tile. What no
+        memory stores on the way is sent for every MAC, but for those that the arrays let share it.
         """
-        setting = self.setting
-        result = np.zeros((len(setting.components), len(setting.classes), self.space.size))
-        words = self.space.tables.floor
+        setting, tables = self.setting, self.space.tables
         weights = np.zeros((len(setting.components), len(setting.classes), self.tensors))
+        direct = np.zeros(self.tensors)
         for one in served:
-            t, direct = one.tensor, one.closing == setting.compute
-            if direct:
-                # What no memory stores on the way is sent for every MAC, but for those that the arrays let share it.
-                shared = setting.most_shared[setting.nodes.index(node) + 1][t]
-                words = words.copy() if words is self.space.tables.floor else words
-                words[t] = np.maximum(words[t], self.space.tables.exact[t, 0] / shared)
-            sends = [direct or not free >> t & 1 for free in setting.classes]
+            t, passes = one.tensor, one.closing == setting.compute
+            if passes:
+                direct[t] = tables.exact[t, 0]
+            sends = [passes or not free >> t & 1 for free in setting.classes]
             for k, component in enumerate(setting.components):
                 weights[k, sends, t] = self.serving_pj(component, one)
-        add_words(result, words, weights)
-        return result
+        return plus_words(inner, tables.floor, weights, direct, setting.most_shared[setting.nodes.index(node) + 1])
 
     def serving_pj(self, component: Component, served: Served) -> float:
         """Per word by the children that share it so far, first touches not taken off."""
@@ -206,6 +195,7 @@ class Bounds:
         return result.reshape(-1)
 
     def reduce(self, values: Floats, node: int) -> Floats:
+        """The least of ``values`` over what the factors allowed at a node reach; it may be ``values`` itself."""
         tables, allowed = self.space.tables, self.factors[node]
         if node == self.setting.nodes[-1]:
             # Nothing splits the tile further: it must be split to the end here.
@@ -216,10 +206,15 @@ class Bounds:
             return values[:, :, :1] + np.where(reached.reshape(-1), 0.0, np.inf)
         return lattice_minimum(values.reshape(-1, self.space.size), tables, allowed).reshape(values.shape)
 
-    def absorbing(self, node: int, closing: int, served: list[Served]) -> Floats:
-        """[component, class, tile]: least cost of a class's tensors, which absorb all they can, and of their fills."""
+    def closed(self, total: Floats, node: int, closing: int, served: list[Served]) -> Floats:
+        """[component, tile]: the least of ``total`` [component, class, tile] with a class's tensors, which absorb all
+        they can, and their fills. ``served``: those that are sent. A last dimension of 1 is the whole problem."""
+        words = self.space.tables.floor_all[:, -total.shape[2] :]
+        return self._least(total, np.ascontiguousarray(words), node, closing, served, np.zeros(total.shape[:2]))
+
+    def _absorbing(self, node: int, closing: int, served: list[Served]) -> tuple[Floats, Floats, Floats]:
+        """Per word of a tensor that absorbs: sent and received [component, tensor]; elided [component]."""
         setting = self.setting
-        result = np.zeros((len(setting.components), len(setting.classes), self.space.size))
         sent, received = (np.zeros((len(setting.components), self.tensors)) for _ in range(2))
         elided = np.zeros(len(setting.components))
         for one in self.pending(node):
@@ -233,9 +228,7 @@ class Bounds:
                     elided[k] = self.elided(component, one.source)
                 elif one.closing == closing:
                     received[k, t] = component.fill[closing, t] / self.ports(component, closing)
-        classes = np.array(setting.classes, dtype=np.int64)
-        add_absorbed(result, self.space.tables.floor_all, classes, sent, received, elided, self.output)
-        return result
+        return sent, received, elided
 
     def elided(self, component: Component, source: int) -> float:
         """Most that first touches save at the memory that serves the partial sums."""
@@ -245,19 +238,28 @@ class Bounds:
                 spread *= self.setting.most_spread[node]
         return float(self.space.tables.output_words * spread * component.read[source, self.output])
 
-    def least(self, node: int, closing: int, inner: Floats) -> Floats:
-        """[component, tile]: least cost still to come when memory ``node`` has split its tile down to this one."""
-        if isinstance(self.arch.nodes[node], Array):
-            if node == self.arrays_before(closing)[-1]:
-                made = [1.0 if c.per_instance else self.setting.most_spread[node] for c in self.setting.components]
-                inner = inner - (self.credit(closing, [node]) * np.array(made)[:, None])[:, :, None]
-            return inner.min(axis=1)
+    def least_split(self, node: int, closing: int, inner: Floats) -> Floats:
+        """[component, tile]: least cost still to come when an array has split its tile down to this one."""
+        if node == self.arrays_before(closing)[-1]:
+            made = [1.0 if c.per_instance else self.setting.most_spread[node] for c in self.setting.components]
+            inner = inner - (self.credit(closing, [node]) * np.array(made)[:, None])[:, :, None]
+        least: Floats = inner.min(axis=1)
+        return least
+
+    def least(self, node: int, closing: int, total: Floats) -> Floats:
+        """[component, tile]: least cost still to come when a memory has split its tile down to this one; ``total``:
+        with all that the memories down to it send (:meth:`plus_sent`)."""
         pending = self.pending(node)
-        total = inner + self.sent_by_all(node) + self.absorbing(node, closing, pending)
+        less = np.zeros(total.shape[:2])
         for k, component in enumerate(self.setting.components):
             for z, free in enumerate(self.free(node)):
                 for one in pending:
                     if one.tensor == self.output and not free >> self.output & 1:
-                        total[k, z] -= self.elided(component, one.source)
-        least: Floats = total.min(axis=1)
-        return least
+                        less[k, z] += self.elided(component, one.source)
+        return self._least(total, self.space.tables.floor_all, node, closing, pending, less)
+
+    def _least(
+        self, total: Floats, words: Floats, node: int, closing: int, served: list[Served], less: Floats
+    ) -> Floats:
+        classes = np.array(self.setting.classes, dtype=np.int64)
+        return least_absorbed(total, words, classes, *self._absorbing(node, closing, served), less, self.output)

@@ -47,6 +47,7 @@ class _Builder:
         ahead: list[Floats] = [np.zeros((count, classes, size))] * (positions + 1)
         closings = [setting.compute] * (positions + 1)
         splits = list(ahead)  # after the split of a node, before what follows it is fixed
+        least: list[Floats] = [after] * positions  # [component, tile] of these, with what is sent and absorbed
         inner: Floats | None = None  # [component, class, tile] at the arrays above the closing
         for position in range(positions - 1, -1, -1):
             node = setting.nodes[position]
@@ -55,37 +56,41 @@ class _Builder:
                 inner = self.bounds.received(closing, after)
             splits[position] = inner
             if isinstance(self.arch.nodes[node], Array):
+                least[position] = self.bounds.least_split(node, closing, inner)
                 inner = self.bounds.through_array(node, closing, inner)
                 ahead[position] = inner
                 continue
+            pending = self.bounds.pending(node)
+            total = self.bounds.plus_sent(inner, pending, node)
+            least[position] = self.bounds.least(node, closing, total)
             if position == 0:
+                root = self._root(closing, total)
                 break  # all starts here, with the whole problem
-            own = [served for served in self.bounds.pending(node) if served.source == node]
-            ahead[position] = self.bounds.reduce(inner + self.bounds.sent_by_all(node), node)
-            sent = self.bounds.reduce(inner + self.bounds.sent(own, node), node)
-            after = (sent + self.bounds.absorbing(node, closing, own)).min(axis=1)
-            after[:, ~fits(setting, self.hierarchy, node)] = np.inf
+            too_large = ~fits(setting, self.hierarchy, node)
+            own = [served for served in pending if served.source == node]
+            sent = self.bounds.reduce(self.bounds.plus_sent(inner, own, node), node)
+            ahead[position] = self.bounds.reduce(total, node)
+            ahead[position][:, :, too_large] = np.inf
+            after = self.bounds.closed(sent, node, closing, own)
+            after[:, too_large] = np.inf
             closing, inner = node, None
-        root = self._root(closing, splits[0], ahead[0])
+        else:
+            root = ahead[0].min(axis=1)[:, self.space.full]
         levels, options = [], []
         for position in range(positions):
-            level, order = self._level(position, splits[position], ahead[position + 1], closings)
+            level, order = self._level(position, splits[position], least[position], ahead[position + 1], closings)
             levels.append(level)
             options.append(order)
         return Prepared(self.hierarchy, tuple(levels), tuple(options), root, Reach(self.space, tuple(levels)))
 
-    def _root(self, closing: int, inner: Floats, ahead: Floats) -> Floats:
-        """[component]: least cost of the whole problem, ``inner`` after the split of the first node."""
+    def _root(self, closing: int, total: Floats) -> Floats:
+        """[component]: least cost of the whole problem; ``total`` after the split of the first node, a memory."""
         setting, node, full = self.setting, self.setting.nodes[0], self.space.full
-        if isinstance(self.arch.nodes[node], Array):
-            return ahead.min(axis=1)[:, full]
-        own = self.bounds.pending(node)
-        total = inner + self.bounds.sent_by_all(node)
         if len(setting.nodes) == 1:
-            least = self.bounds.reduce(total, node)[:, :, full]
+            start = self.bounds.reduce(total, node)[:, :, full:]
         else:
-            least = total.min(axis=2, where=self.bounds.reached(node), initial=np.inf)
-        root: Floats = (least + self.bounds.absorbing(node, closing, own)[:, :, full]).min(axis=1)
+            start = total.min(axis=2, where=self.bounds.reached(node), initial=np.inf, keepdims=True)
+        root: Floats = self.bounds.closed(start, node, closing, self.bounds.pending(node))[:, 0]
         if not fits(setting, self.hierarchy, node)[full]:
             root[:] = np.inf
         if self.output in self.hierarchy.kept[node]:
@@ -93,7 +98,7 @@ class _Builder:
         return root
 
     def _level(
-        self, position: int, split: Floats, ahead: Floats, closings: list[int]
+        self, position: int, split: Floats, least: Floats, ahead: Floats, closings: list[int]
     ) -> tuple[Level, tuple[Order, ...]]:
         setting = self.setting
         node = setting.nodes[position]
@@ -122,8 +127,6 @@ class _Builder:
             shares[self.output] = spec.reduction
             fan_out = float(spec.x * spec.y)
         to_memory = not next_is_array and not final
-        if to_memory:
-            ahead = np.where(fits(setting, self.hierarchy, following), ahead, np.inf)
         level = Level(
             is_array=is_array,
             is_final=final,
@@ -139,13 +142,7 @@ class _Builder:
             fill=fill,
             update=update,
             read_split=np.array([c.per_instance for c in setting.components], dtype=np.int64),
-            split=self._bound(
-                closings[position],
-                split,
-                self.bounds.least(node, closings[position], split),
-                node,
-                any_class=False,
-            ),
+            split=self._bound(closings[position], split, least, node, any_class=False),
             ahead=self._bound(
                 closings[position + 1],
                 ahead,
