@@ -73,91 +73,100 @@ def _lower_tiles(result: Floats, first: int, back: int, width: int, period: int)
                 result[row, to] = min(result[row, to], result[row, to - back])
 
 
-def split_maximum(values: Floats, tables: Tables, factors: Ints) -> Floats:
+@compiled
+def split_maximum(values: Floats, ndiv: Ints, quotient: Ints, factors: Ints) -> Floats:
     """[row, tile]: the greatest of the ``values`` [row, split] over the splits that divide a tile, and 1.
 
-    ``factors``: digits, one row per split. Dimensions that none of them splits do not matter.
+    ``ndiv``, ``quotient``: of the lattice; ``factors``: digits, one row per split. Dimensions that none of them splits
+    do not matter.
     """
-    size = len(tables.ndiv)
-    dims = np.flatnonzero((factors > 0).any(axis=0))
-    shape, stride = tables.ndiv[dims], np.ones(len(dims), dtype=np.int64)
-    stride[:-1] = np.cumprod(shape[:0:-1])[::-1]
-    most = np.full((len(values), int(shape.prod())), -1.0)
-    at = factors[:, dims] @ stride
-    most[:, at] = np.minimum(most[:, at], -values)
-    quotient = np.ascontiguousarray(tables.quotient[dims])
-    _lower(most, shape, stride, quotient, np.ones(quotient.shape[:2], dtype=np.int64))
-    spread = [int(tables.ndiv[d]) if d in dims else 1 for d in range(size)]
-    whole = np.broadcast_to(-most.reshape(-1, *spread), (len(values), *tables.ndiv))
-    return whole.reshape(len(values), -1)
+    dims = _splitting(factors)
+    shape, stride = ndiv[dims], np.ones(len(dims), np.int64)
+    for i in range(len(dims) - 2, -1, -1):
+        stride[i] = stride[i + 1] * shape[i + 1]
+    most = np.full((len(values), shape.prod()), -1.0)
+    for s in range(len(factors)):
+        at = 0
+        for i in range(len(dims)):
+            at += factors[s, dims[i]] * stride[i]
+        for row in range(len(values)):
+            most[row, at] = min(most[row, at], -values[row, s])
+    free = np.ones((len(dims), quotient.shape[1]), np.int64)
+    _lower(most, shape, stride, quotient[dims], free)
+    # Every tile of the lattice, the last dimension first.
+    result = np.empty((len(values), ndiv.prod()))
+    place = np.zeros(result.shape[1], np.int64)
+    step = 1
+    for d in range(len(ndiv) - 1, -1, -1):
+        for i in range(len(dims)):
+            if dims[i] == d:
+                for base in range(0, len(place), step):
+                    place[base : base + step] += base // step % ndiv[d] * stride[i]
+        step *= ndiv[d]
+    for row in range(len(values)):
+        for tile in range(len(place)):
+            result[row, tile] = -most[row, place[tile]]
+    return result
 
 
-def split_minimum(values: Floats, tables: Tables, factors: Ints, spread: Floats, credit: Floats) -> Floats:
+@compiled
+def split_minimum(
+    values: Floats, ndiv: Ints, stride: Ints, quotient: Ints, factors: Ints, spread: Floats, credit: Floats
+) -> Floats:
     """[row, tile]: the least value over the tiles that the factors of an array reach.
 
     ``factors``: digits, one row per split. ``credit[row]`` is taken off per instance that the split makes of a partial
     sum: ``spread[tile]`` counts the iterations of a tile that add to the same word.
     """
-    dims = np.flatnonzero((factors > 0).any(axis=0))
-    places = np.arange(values.shape[1]).reshape(tables.ndiv)
-    split = tuple(slice(None) if d in dims else 0 for d in range(len(tables.ndiv)))
-    rest = tuple(0 if d in dims else slice(None) for d in range(len(tables.ndiv)))
-    result = np.full(values.T.shape, np.inf)
-    _split(
-        np.ascontiguousarray(values.T),
-        tables.ndiv,
-        tables.stride,
-        tables.quotient,
-        factors,
-        dims,
-        np.ravel(places[split]),
-        np.ravel(places[rest]),
-        spread,
-        credit,
-        result,
-    )
-    return np.ascontiguousarray(result.T)
-
-
-@compiled
-def _split(
-    values: Floats,
-    shape: Ints,
-    stride: Ints,
-    quotient: Ints,
-    factors: Ints,
-    dims: Ints,
-    places: Ints,
-    rest: Ints,
-    spread: Floats,
-    credit: Floats,
-    result: Floats,
-) -> None:
-    """``values`` and ``result``: [tile, row]. ``dims``: dimensions that some factors split. A tile is one of ``places``
-    (which only they move) plus one of ``rest`` (which the others do)."""
-    rows = values.shape[1]
-    digits = np.zeros(len(dims), np.int64)
-    for place in places:
-        for i in range(len(dims)):
-            digits[i] = place // stride[dims[i]] % shape[dims[i]]
+    dims = _splitting(factors)
+    digits = np.zeros(len(ndiv), np.int64)
+    # A tile is one of the places, which only the dimensions that are split move, plus one of the rest.
+    moved = np.zeros(values.shape[1], np.bool_)
+    for tile in range(len(moved)):
+        for d in dims:
+            moved[tile] |= tile // stride[d] % ndiv[d] > 0
+    rest = np.flatnonzero(~moved)
+    result = np.full(values.shape, np.inf)
+    place = 0
+    while True:
         for s in range(len(factors)):
             back = 0
-            for i in range(len(dims)):
-                d = dims[i]
-                j = quotient[d, digits[i], factors[s, d]]
+            for d in dims:
+                j = quotient[d, digits[d], factors[s, d]]
                 if j < 0:
                     back = -1
                     break
-                back += (digits[i] - j) * stride[d]
+                back += (digits[d] - j) * stride[d]
             if back < 0:
                 continue
-            for at in rest:
-                tile = place + at
-                made = spread[tile] / spread[tile - back]
-                for row in range(rows):
-                    value = values[tile - back, row] - credit[row] * made
-                    if value < result[tile, row]:
-                        result[tile, row] = value
+            for row in range(len(values)):
+                taken = credit[row]
+                if taken == 0.0:
+                    for at in rest:
+                        tile = place + at
+                        result[row, tile] = min(result[row, tile], values[row, tile - back])
+                else:
+                    for at in rest:
+                        tile = place + at
+                        value = values[row, tile - back] - taken * (spread[tile] / spread[tile - back])
+                        result[row, tile] = min(result[row, tile], value)
+        done = True
+        for d in dims[::-1]:
+            digits[d] += 1
+            place += stride[d]
+            if digits[d] < ndiv[d]:
+                done = False
+                break
+            place -= digits[d] * stride[d]
+            digits[d] = 0
+        if done:
+            return result
+
+
+@compiled
+def _splitting(factors: Ints) -> Ints:
+    """The dimensions that some of the factors split."""
+    return np.flatnonzero(factors.sum(axis=0))
 
 
 @compiled

@@ -114,7 +114,8 @@ def _most(
     for node in reversed(nodes):
         if node in splits:
             sizes = space.iterations[splits[node] @ space.tables.stride]
-            most = split_maximum(np.vstack((sizes, alike[node])), space.tables, splits[node])
+            values = np.vstack((sizes, alike[node]))
+            most = split_maximum(values, space.tables.ndiv, space.tables.quotient, splits[node])
             split.append(np.minimum(split[-1] * most[0], space.iterations))
             shared.append(shared[-1] * most[1:])
         else:
