@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from energysim.arch.spec import Array, Axis
+from energysim.mapping.search.jit import compiled
 from energysim.mapping.search.lattice import mark_products
-from energysim.mapping.search.space import Ints, Space
+from energysim.mapping.search.space import Floats, Ints, Space
 
 
 def axis_splits(space: Space, array: Array, axis: Axis) -> Ints:
@@ -50,17 +52,49 @@ def feasible_splits(space: Space, array: Array) -> Ints:
     return marks
 
 
+@compiled
+def children_alike(
+    splits: Ints,
+    div: Floats,
+    moves: Ints,
+    shares: NDArray[np.bool_],
+    sliding: int,
+    slides: Ints,
+    rank_start: Ints,
+    merging: Ints,
+) -> Floats:
+    """[tensor, split]: children of an array that need the same words, where it ``shares`` [tensor] them.
+
+    Alike are those along dimensions that do not move the tensor; of the ``sliding`` tensor perhaps also those along
+    the dimensions of a sliding rank, where more of them than ``merging`` [rank] are split: two, or one where padding
+    lets tiles coincide. ``splits``: digits; ``div``, ``moves``, ``slides``, ``rank_start``: of the tables of a space.
+    """
+    result = np.ones((len(moves), len(splits)))
+    for t in range(len(moves)):
+        if not shares[t]:
+            continue
+        for s in range(len(splits)):
+            for d in range(len(slides)):
+                if not moves[t] >> d & 1:
+                    result[t, s] *= div[d, splits[s, d]]
+            if t != sliding:
+                continue
+            for rank in range(rank_start[t], rank_start[t + 1]):
+                splitting, together = 0, 1.0
+                for d in range(len(slides)):
+                    if slides[d] == rank:
+                        splitting += splits[s, d] > 0
+                        together *= div[d, splits[s, d]]
+                if splitting > merging[rank]:
+                    result[t, s] *= together
+    return result
+
+
 def split_axes(space: Space, array: Array, factors: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Factors per dimension along x and y whose product is ``factors``; the most along x, then lexicographic."""
-
-    def along(axis: Axis) -> list[tuple[int, ...]]:
-        splits = axis_splits(space, array, axis).tolist()
-        return [tuple(divs[i] for divs, i in zip(space.divisors, digits, strict=True)) for digits in splits]
-
-    right = set(along("y"))
-    for along_x in reversed(along("x")):
-        if all(f % x == 0 for f, x in zip(factors, along_x, strict=True)):
-            along_y = tuple(f // x for f, x in zip(factors, along_x, strict=True))
-            if along_y in right:
-                return along_x, along_y
+    dims, wanted = np.arange(len(factors)), np.array(factors)
+    right = space.tables.div[dims, axis_splits(space, array, "y")]
+    for along_x in space.tables.div[dims, axis_splits(space, array, "x")][::-1]:
+        if not (wanted % along_x).any() and (right == wanted // along_x).all(axis=1).any():
+            return tuple(map(int, along_x)), tuple(map(int, wanted // along_x))
     raise AssertionError(f"{factors} do not fit {array.name}")

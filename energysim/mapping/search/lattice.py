@@ -119,48 +119,40 @@ def split_minimum(
     sum: ``spread[tile]`` counts the iterations of a tile that add to the same word.
     """
     dims = _splitting(factors)
-    digits = np.zeros(len(ndiv), np.int64)
     # A tile is one of the places, which only the dimensions that are split move, plus one of the rest.
-    moved = np.zeros(values.shape[1], np.bool_)
-    for tile in range(len(moved)):
-        for d in dims:
-            moved[tile] |= tile // stride[d] % ndiv[d] > 0
-    rest = np.flatnonzero(~moved)
+    moves = np.zeros(len(ndiv), np.int64)
+    moves[dims] = 1
+    split, free = np.zeros(values.shape[1], np.bool_), np.zeros(values.shape[1], np.bool_)
+    for d in range(len(ndiv)):
+        for tile in range(len(split)):
+            if tile // stride[d] % ndiv[d] > 0:
+                split[tile] |= moves[d] == 1
+                free[tile] |= moves[d] == 0
+    rest = np.flatnonzero(~split)
+    digits = np.zeros(len(ndiv), np.int64)
     result = np.full(values.shape, np.inf)
-    place = 0
-    while True:
+    for place in np.flatnonzero(~free):
+        for d in dims:
+            digits[d] = place // stride[d] % ndiv[d]
         for s in range(len(factors)):
             back = 0
             for d in dims:
-                j = quotient[d, digits[d], factors[s, d]]
-                if j < 0:
+                left = quotient[d, digits[d], factors[s, d]]
+                if left < 0:
                     back = -1
                     break
-                back += (digits[d] - j) * stride[d]
+                back += (digits[d] - left) * stride[d]
             if back < 0:
                 continue
             for row in range(len(values)):
                 taken = credit[row]
-                if taken == 0.0:
-                    for at in rest:
-                        tile = place + at
-                        result[row, tile] = min(result[row, tile], values[row, tile - back])
-                else:
-                    for at in rest:
-                        tile = place + at
-                        value = values[row, tile - back] - taken * (spread[tile] / spread[tile - back])
-                        result[row, tile] = min(result[row, tile], value)
-        done = True
-        for d in dims[::-1]:
-            digits[d] += 1
-            place += stride[d]
-            if digits[d] < ndiv[d]:
-                done = False
-                break
-            place -= digits[d] * stride[d]
-            digits[d] = 0
-        if done:
-            return result
+                for at in rest:
+                    to = place + at
+                    value = values[row, to - back]
+                    if taken > 0.0:
+                        value -= taken * (spread[to] / spread[to - back])
+                    result[row, to] = min(result[row, to], value)
+    return result
 
 
 @compiled

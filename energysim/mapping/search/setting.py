@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from energysim.arch.spec import ArchSpec, Array, Memory
 from energysim.graph.problem import TensorProblem
-from energysim.mapping.search.fanout import feasible_splits
+from energysim.mapping.search.fanout import children_alike, feasible_splits
 from energysim.mapping.search.goal import Component
 from energysim.mapping.search.hierarchy import Hierarchy, active_nodes
 from energysim.mapping.search.lattice import split_maximum
@@ -59,7 +59,7 @@ def setting_of(problem: TensorProblem, arch: ArchSpec, space: Space, components:
     }
     by_dim = [sum(1 << t for t, moves in enumerate(space.moves) if not moves >> d & 1) for d in range(dims)]
     classes = tuple(dict.fromkeys([0, *by_dim]))
-    spread = space.repeats(space.tables.output)
+    spread = space.repeats[space.tables.output]
     spread = spread[0] / spread
     most_split, most_shared = _most(space, nodes, splits, alike)
     return Setting(
@@ -125,27 +125,13 @@ def _most(
 
 
 def _alike(space: Space, array: Array, splits: Ints) -> Floats:
-    """[tensor, split]: children of an array that need the same words.
-
-    Alike are those along dimensions that do not move the tensor, and perhaps some where two dimensions that move one
-    sliding rank are split, or one where padding lets tiles coincide.
-    """
+    """[tensor, split]: children of an array that need the same words."""
     tables = space.tables
-    factors = tables.div[np.arange(len(space.dims)), splits]
-    result = np.ones((len(space.plans), len(splits)))
-    for t, alike in enumerate(result):
-        if not (array.reduction if t == tables.output else array.multicast):
-            continue
-        still = [d for d in range(len(space.dims)) if not space.moves[t] >> d & 1]
-        alike *= factors[:, still].prod(axis=1)
-        if t != tables.sliding:
-            continue
-        for rank in range(int(tables.rank_start[t]), int(tables.rank_start[t + 1])):
-            sliding = tables.slides == rank
-            splitting = (splits[:, sliding] > 0).sum(axis=1)
-            together = factors[:, sliding].prod(axis=1)
-            alike *= np.where(splitting > (0 if tables.clipped[rank] > 1 else 1), together, 1.0)
-    return result
+    shares = [array.reduction if t == tables.output else array.multicast for t in range(len(space.plans))]
+    merging = np.where(tables.clipped > 1, 0, 1)
+    return children_alike(
+        splits, tables.div, tables.moves, np.array(shares), tables.sliding, tables.slides, tables.rank_start, merging
+    )
 
 
 def fits(setting: Setting, hierarchy: Hierarchy, node: int) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from energysim.graph.problem import TensorProblem
 from energysim.mapping.access import TensorPlan, tensor_plan
 from energysim.mapping.counts import Convention
 from energysim.mapping.footprint import total_words
+from energysim.mapping.search.products import dimension_products, rank_products
 from energysim.mapping.search.ranks import divisors, overlaps, quotients, rank_table
 from energysim.mapping.search.records import PADDED_RANKS
 from energysim.mapping.search.windows import ClippedRank, clipped_rank
@@ -130,45 +131,53 @@ class Space:
         return [self.index[d] for d in self.plans[tensor].dims[rank] if d in self.index]
 
     @cached_property
+    def factors(self) -> Floats:
+        """[dim, digit]: the divisors, 1 beyond them."""
+        result = np.ones((len(self.dims), max(self.shape)))
+        for d, divs in enumerate(self.divisors):
+            result[d, : len(divs)] = divs
+        return result
+
+    def _product(self, values: Floats, masks: Ints) -> Floats:
+        return dimension_products(values, np.array(self.shape, dtype=np.int64), masks)
+
+    @property
+    def _every_dim(self) -> int:
+        return (1 << len(self.dims)) - 1
+
+    @cached_property
     def iterations(self) -> Floats:
         """[tile]: iterations inside a tile."""
-        result = np.ones(self.shape)
-        for d, divs in enumerate(self.divisors):
-            result = result * self._spread(np.array(divs, dtype=float), [d])
-        return result.reshape(self.size)
+        result: Floats = self._product(self.factors, np.array([self._every_dim]))[0]
+        return result
 
     @cached_property
     def divisors_of(self) -> Floats:
         """[tile]: tiles that divide it."""
-        result = np.ones(self.shape)
-        for d, divs in enumerate(self.divisors):
-            below = [sum(n % other == 0 for other in divs) for n in divs]
-            result = result * self._spread(np.array(below, dtype=float), [d])
-        return result.reshape(self.size)
+        below = (self.tables.quotient >= 0).sum(axis=2).astype(float)
+        result: Floats = self._product(below, np.array([self._every_dim]))[0]
+        return result
+
+    @cached_property
+    def repeats(self) -> Floats:
+        """[tensor, tile]: product of bound / tile over the dimensions that do not move the tensor."""
+        still = ~np.array(self.moves) & self._every_dim
+        return self._product(np.array(self.bounds)[:, None] / self.factors, still)
 
     @cached_property
     def words(self) -> Floats:
         """[tensor, tile]: words of the largest tile."""
-        result = np.ones((len(self.plans), *self.shape))
-        for t, constant in enumerate(self.constant_words):
-            result[t] *= constant
-        for t, r in self.ranks:
-            result[t] *= self._spread(rank_table(self.plans[t].axes[r]).words, self._moving_dims(t, r))
-        return result.reshape(len(self.plans), self.size)
+        tables = self.tables
+        constants = np.array(self.constant_words, dtype=float)
+        return rank_products(
+            tables.words, constants, tables.ndiv, tables.rank_start, tables.rank_stride, tables.rank_offset
+        )
 
     def _spread(self, values: Floats, dims: list[int]) -> Floats:
         """A table over some dimensions as a broadcastable array over the lattice."""
         order = sorted(range(len(dims)), key=lambda i: dims[i])
         table = values.reshape([self.shape[d] for d in dims]).transpose(order)
         return table.reshape([self.shape[d] if d in dims else 1 for d in range(len(self.shape))])
-
-    def repeats(self, tensor: int) -> Floats:
-        """[tile]: product of bound / tile over the dimensions that do not move the tensor."""
-        result = np.ones(self.shape)
-        for d, divs in enumerate(self.divisors):
-            if not self.moves[tensor] >> d & 1:
-                result = result * self._spread(self.bounds[d] / np.array(divs, dtype=float), [d])
-        return result.reshape(self.size)
 
     @cached_property
     def tables(self) -> Tables:
@@ -178,11 +187,9 @@ class Space:
 def _build_tables(space: Space) -> Tables:
     dims, tensors = len(space.dims), len(space.plans)
     widest, highest = max(space.shape), max(space.bounds)
-    div = np.ones((dims, widest))
     quotient = np.full((dims, widest, widest), -1, dtype=np.int64)
     digit_of = np.full((dims, highest + 1), -1, dtype=np.int64)
     for d, divs in enumerate(space.divisors):
-        div[d, : len(divs)] = divs
         digit_of[d, list(divs)] = range(len(divs))
         quotient[d, : len(divs), : len(divs)] = quotients(space.bounds[d])
     ranks = space.ranks
@@ -203,7 +210,7 @@ def _build_tables(space: Space) -> Tables:
     words: list[Floats] = []
     overlap: list[Floats] = []
     clips: list[ClippedRank] = []
-    least, exact = np.ones((tensors, *space.shape)), np.ones((tensors, *space.shape))
+    least: list[Floats] = []
     window_share = np.ones((tensors, *space.shape))
     sliding = _sliding_tensor(space)
     for k, (t, r) in enumerate(ranks):
@@ -219,8 +226,7 @@ def _build_tables(space: Space) -> Tables:
             coefficient[k, d] = axis.coefficients[space.plans[t].dims[r].index(name)]
         totals.append(table.totals)
         words.append(table.words)
-        least[t] *= space._spread(table.least, moving)
-        exact[t] *= space._spread(table.totals, moving)
+        least.append(table.least)
         if len(moving) < 2:
             continue
         share = np.minimum(1.0, table.distinct / np.maximum(table.least, 1.0))
@@ -242,17 +248,16 @@ def _build_tables(space: Space) -> Tables:
             saved_width[k], saved_reach[k] = clip.width, clip.reach
             clipped[k] += clip.coincides
             clips.append(clip)
-    for t, constant in enumerate(space.constant_words):
-        least[t] *= constant
-        exact[t] *= constant
-    floor_all = (least * window_share).reshape(tensors, space.size)
-    repeats = np.stack([space.repeats(t) for t in range(tensors)])
-    floor = floor_all * repeats
+    ndiv, constants = np.array(space.shape, dtype=np.int64), np.array(space.constant_words, dtype=float)
+    least_words, exact_words = (
+        rank_products(_joined(of), constants, ndiv, rank_start, rank_stride, rank_offset) for of in (least, totals)
+    )
+    floor_all = least_words * window_share.reshape(tensors, space.size)
     output = next(i for i, tensor in enumerate(space.problem.tensors) if tensor.is_output)
     whole = prod(rank_table(axis).distinct for axis in space.plans[output].axes)
     return Tables(
-        ndiv=np.array(space.shape, dtype=np.int64),
-        div=div,
+        ndiv=ndiv,
+        div=space.factors,
         quotient=quotient,
         digit_of=digit_of,
         stride=np.array(space.strides, dtype=np.int64),
@@ -282,9 +287,9 @@ def _build_tables(space: Space) -> Tables:
         least_offset=least_offset,
         shared_least=_joined([c.shared_least for c in clips]),
         saved_term=saved_term,
-        exact=exact.reshape(tensors, space.size) * repeats,
-        floor=np.ascontiguousarray(floor),
-        floor_all=np.ascontiguousarray(floor_all),
+        exact=exact_words * space.repeats,
+        floor=floor_all * space.repeats,
+        floor_all=floor_all,
         output=output,
         output_words=float(whole),
         sliding=sliding,
