@@ -12,7 +12,8 @@ from math import prod
 
 from energysim.cost.layers import read_words, touched_words
 from energysim.graph.layers import Layer, LayerGraph, LayerKind
-from energysim.schedule.axes import AxisMap, Interval, bits
+from energysim.schedule.axes import AxisMap
+from energysim.schedule.intervals import Interval, bits
 from energysim.schedule.spatial import axis_maps
 
 Needed = tuple[int, int]

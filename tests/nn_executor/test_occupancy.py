@@ -72,14 +72,14 @@ def _check(result: SimulationResult) -> None:
 
 
 def test_a_stack_shows_its_plan_and_a_retained_map_lives_to_its_last_reader() -> None:
-    result = simulate(_GRAPH, "simple3", variant="full", tile=(4, 4), buffer_bytes=6000, objective="dram", bits=8)
+    result = simulate(_GRAPH, "simple3", variant="full", tile=(4, 4), buffer_bytes=12000, objective="dram")
     (schedule,), (item,) = result.schedules, occupancies(result)
     longest = max(schedule.stacks, key=lambda stack: len(stack.layers))
     assert len(longest.layers) > 3
     start = item.steps.index(longest.layers[0])
-    need = plan_stack(result.graph, longest).need_bytes(8)
+    need = plan_stack(result.graph, longest).need_bytes(16)
     assert max(_peaks(item)[start : start + len(longest.layers)]) == need
-    result = simulate(_GRAPH, "simple3", variant="buffered", buffer_bytes=6000, objective="dram", bits=8)
+    result = simulate(_GRAPH, "simple3", variant="buffered", buffer_bytes=12000, objective="dram")
     (item,) = occupancies(result)
     kept = {p.live.name: p.live for p in item.allocation.placements if p.live.content is Content.MAP}
     assert set(kept) == {entry.edge for entry in result.schedules[0].retained} and kept
