@@ -70,9 +70,8 @@ def test_splits_of_an_array(seed: int) -> None:
     splits, values, spread = some_splits(space, seed), rows(space, seed), 1.0 + rows(space, seed, 1)[0]
     credit = np.array([0.0, 0.3])
     shares = 1.0 + np.random.default_rng(seed).random((2, len(splits)))
-    tables = space.tables
-    least = split_minimum(values, tables.ndiv, tables.stride, tables.quotient, splits, spread, credit)
-    most = split_maximum(shares, tables.ndiv, tables.quotient, splits)
+    least = split_minimum(values, space.tables, splits, spread, credit)
+    most = split_maximum(shares, space.tables, splits)
     for tile in range(space.size):
         low, high = np.full(2, np.inf), np.ones(2)
         for s, factors in enumerate(splits.tolist()):

@@ -181,8 +181,7 @@ class Bounds:
         credit = np.where(per_instance, 0.0, credit)
         splits, allowed = self.setting.splits[node], self.factors[node]
         splits = splits[allowed[np.arange(allowed.shape[0]), splits].all(axis=1)]
-        tables = self.space.tables
-        reduced = split_minimum(rows, tables.ndiv, tables.stride, tables.quotient, splits, self.setting.spread, credit)
+        reduced = split_minimum(rows, self.space.tables, splits, self.setting.spread, credit)
         return (reduced - flat[:, None]).reshape(inner.shape)
 
     def reached(self, node: int) -> NDArray[np.bool_]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from energysim.arch.spec import Array, Axis
-from energysim.mapping.search.jit import compiled
+from energysim.mapping.search.jit import lean
 from energysim.mapping.search.lattice import mark_products
 from energysim.mapping.search.space import Floats, Ints, Space
 
@@ -52,28 +51,27 @@ def feasible_splits(space: Space, array: Array) -> Ints:
     return marks
 
 
-@compiled
-def children_alike(
+@lean
+def multiply_alike(
+    result: Floats,
     splits: Ints,
     div: Floats,
     moves: Ints,
-    shares: NDArray[np.bool_],
+    shares: Ints,
     sliding: int,
     slides: Ints,
     rank_start: Ints,
     merging: Ints,
-) -> Floats:
-    """[tensor, split]: children of an array that need the same words, where it ``shares`` [tensor] them.
+) -> None:
+    """``result`` [tensor, split] times the children of an array that need the same words, where it ``shares`` [tensor]
+    them.
 
     Alike are those along dimensions that do not move the tensor; of the ``sliding`` tensor perhaps also those along
     the dimensions of a sliding rank, where more of them than ``merging`` [rank] are split: two, or one where padding
     lets tiles coincide. ``splits``: digits; ``div``, ``moves``, ``slides``, ``rank_start``: of the tables of a space.
     """
-    result = np.ones((len(moves), len(splits)))
     for t in range(len(moves)):
-        if not shares[t]:
-            continue
-        for s in range(len(splits)):
+        for s in range(len(splits) if shares[t] else 0):
             for d in range(len(slides)):
                 if not moves[t] >> d & 1:
                     result[t, s] *= div[d, splits[s, d]]
@@ -87,7 +85,6 @@ def children_alike(
                         together *= div[d, splits[s, d]]
                 if splitting > merging[rank]:
                     result[t, s] *= together
-    return result
 
 
 def split_axes(space: Space, array: Array, factors: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:

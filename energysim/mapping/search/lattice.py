@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from energysim.mapping.search.jit import compiled, inlined
+from energysim.mapping.search.jit import inlined, lean
 from energysim.mapping.search.records import Floats, Ints
 from energysim.mapping.search.space import Tables
 
@@ -26,41 +26,48 @@ def reachable_minima(values: Floats, tables: Tables, factor_ok: Ints) -> Floats:
     return result
 
 
-@compiled
+@lean
 def _lower(result: Floats, shape: Ints, stride: Ints, quotient: Ints, factor_ok: Ints) -> None:
     for d in range(len(shape)):
-        _lower_along(result, d, shape, stride, quotient, factor_ok)
+        _lower_along(result, shape[d], stride[d], quotient[d], factor_ok[d])
 
 
-@compiled
+@lean
 def _lower_by_dimension(
     values: Floats, result: Floats, shape: Ints, stride: Ints, quotient: Ints, factor_ok: Ints
 ) -> None:
     for d in range(len(shape) - 1, -1, -1):
-        result[d] = values if d == len(shape) - 1 else result[d + 1]
-        _lower_along(result[d], d, shape, stride, quotient, factor_ok)
+        last = d == len(shape) - 1
+        for row in range(len(values)):
+            for tile in range(values.shape[1]):
+                result[d, row, tile] = values[row, tile] if last else result[d + 1, row, tile]
+        _lower_along(result[d], shape[d], stride[d], quotient[d], factor_ok[d])
 
 
-@compiled
-def _lower_along(result: Floats, d: int, shape: Ints, stride: Ints, quotient: Ints, factor_ok: Ints) -> None:
-    n, step = shape[d], stride[d]
-    if factor_ok[d, :n].all():
-        # Every factor is a product of primes: one prime after the other reaches all.
-        for f in range(1, n):
-            if (quotient[d, f, 1:f] >= 0).any():
-                continue
-            for i in range(f, n):
-                if quotient[d, i, f] >= 0:
-                    _lower_tiles(result, i * step, (i - quotient[d, i, f]) * step, step, n * step)
-        return
-    for i in range(n - 1, -1, -1):
-        if not factor_ok[d, 0]:
+@lean
+def _lower_along(result: Floats, n: int, step: int, quotient: Ints, factor_ok: Ints) -> None:
+    """One dimension of ``n`` digits that are ``step`` entries apart."""
+    every = True
+    for f in range(n):
+        every = every and factor_ok[f] > 0
+    # Every factor is a product of primes: where all are allowed, one prime after the other reaches all.
+    for f in range(1, n if every else 0):
+        prime = True
+        for j in range(1, f):
+            prime = prime and quotient[f, j] < 0
+        for i in range(f, n if prime else 0):
+            left = quotient[i, f]
+            if left >= 0:
+                _lower_tiles(result, i * step, (i - left) * step, step, n * step)
+    for i in range(-1 if every else n - 1, -1, -1):
+        if not factor_ok[0]:
             for row in range(len(result)):
                 for base in range(i * step, result.shape[1], n * step):
-                    result[row, base : base + step] = np.inf
+                    for to in range(base, base + step):
+                        result[row, to] = np.inf
         for j in range(i):
-            f = quotient[d, i, j]
-            if f >= 0 and factor_ok[d, f]:
+            f = quotient[i, j]
+            if f >= 0 and factor_ok[f]:
                 _lower_tiles(result, i * step, (i - j) * step, step, n * step)
 
 
@@ -73,95 +80,100 @@ def _lower_tiles(result: Floats, first: int, back: int, width: int, period: int)
                 result[row, to] = min(result[row, to], result[row, to - back])
 
 
-@compiled
-def split_maximum(values: Floats, ndiv: Ints, quotient: Ints, factors: Ints) -> Floats:
+def split_maximum(values: Floats, tables: Tables, factors: Ints) -> Floats:
     """[row, tile]: the greatest of the ``values`` [row, split] over the splits that divide a tile, and 1.
 
-    ``ndiv``, ``quotient``: of the lattice; ``factors``: digits, one row per split. Dimensions that none of them splits
-    do not matter.
+    ``factors``: digits, one row per split. Dimensions that none of them splits do not matter.
     """
-    dims = _splitting(factors)
-    shape, stride = ndiv[dims], np.ones(len(dims), np.int64)
-    for i in range(len(dims) - 2, -1, -1):
-        stride[i] = stride[i + 1] * shape[i + 1]
-    most = np.full((len(values), shape.prod()), -1.0)
-    for s in range(len(factors)):
-        at = 0
-        for i in range(len(dims)):
-            at += factors[s, dims[i]] * stride[i]
-        for row in range(len(values)):
-            most[row, at] = min(most[row, at], -values[row, s])
-    free = np.ones((len(dims), quotient.shape[1]), np.int64)
-    _lower(most, shape, stride, quotient[dims], free)
-    # Every tile of the lattice, the last dimension first.
-    result = np.empty((len(values), ndiv.prod()))
-    place = np.zeros(result.shape[1], np.int64)
-    step = 1
-    for d in range(len(ndiv) - 1, -1, -1):
-        for i in range(len(dims)):
-            if dims[i] == d:
-                for base in range(0, len(place), step):
-                    place[base : base + step] += base // step % ndiv[d] * stride[i]
-        step *= ndiv[d]
-    for row in range(len(values)):
-        for tile in range(len(place)):
-            result[row, tile] = -most[row, place[tile]]
+    dims = np.flatnonzero(factors.any(axis=0))
+    least = np.full((len(values), int(tables.ndiv[dims].prod())), -1.0)
+    result = np.empty((len(values), tables.floor.shape[1]))
+    free = np.ones(tables.div.shape[1], dtype=np.int64)
+    _greatest(values, least, result, tables.ndiv, tables.stride, tables.quotient, factors, dims, dims.copy(), free)
     return result
 
 
-@compiled
-def split_minimum(
-    values: Floats, ndiv: Ints, stride: Ints, quotient: Ints, factors: Ints, spread: Floats, credit: Floats
-) -> Floats:
+@lean
+def _greatest(
+    values: Floats,
+    least: Floats,
+    result: Floats,
+    ndiv: Ints,
+    stride: Ints,
+    quotient: Ints,
+    factors: Ints,
+    dims: Ints,
+    step: Ints,
+    free: Ints,
+) -> None:
+    """``least``: -1 for every tile of the lattice of ``dims`` alone, whose strides ``step`` has room for; ``free``:
+    every digit allowed."""
+    size = 1
+    for i in range(len(dims) - 1, -1, -1):
+        step[i] = size
+        size *= ndiv[dims[i]]
+    for s in range(len(factors)):
+        at = 0
+        for i in range(len(dims)):
+            at += factors[s, dims[i]] * step[i]
+        for row in range(len(values)):
+            least[row, at] = min(least[row, at], -values[row, s])
+    for i in range(len(dims)):
+        _lower_along(least, ndiv[dims[i]], step[i], quotient[dims[i]], free)
+    for tile in range(result.shape[1]):
+        at = 0
+        for i in range(len(dims)):
+            at += tile // stride[dims[i]] % ndiv[dims[i]] * step[i]
+        for row in range(len(values)):
+            result[row, tile] = -least[row, at]
+
+
+def split_minimum(values: Floats, tables: Tables, factors: Ints, spread: Floats, credit: Floats) -> Floats:
     """[row, tile]: the least value over the tiles that the factors of an array reach.
 
     ``factors``: digits, one row per split. ``credit[row]`` is taken off per instance that the split makes of a partial
     sum: ``spread[tile]`` counts the iterations of a tile that add to the same word.
     """
-    dims = _splitting(factors)
-    # A tile is one of the places, which only the dimensions that are split move, plus one of the rest.
-    moves = np.zeros(len(ndiv), np.int64)
-    moves[dims] = 1
-    split, free = np.zeros(values.shape[1], np.bool_), np.zeros(values.shape[1], np.bool_)
-    for d in range(len(ndiv)):
-        for tile in range(len(split)):
-            if tile // stride[d] % ndiv[d] > 0:
-                split[tile] |= moves[d] == 1
-                free[tile] |= moves[d] == 0
-    rest = np.flatnonzero(~split)
-    digits = np.zeros(len(ndiv), np.int64)
-    result = np.full(values.shape, np.inf)
-    for place in np.flatnonzero(~free):
-        for d in dims:
-            digits[d] = place // stride[d] % ndiv[d]
-        for s in range(len(factors)):
-            back = 0
-            for d in dims:
-                left = quotient[d, digits[d], factors[s, d]]
-                if left < 0:
-                    back = -1
-                    break
-                back += (digits[d] - left) * stride[d]
-            if back < 0:
-                continue
-            for row in range(len(values)):
-                taken = credit[row]
-                for at in rest:
-                    to = place + at
-                    value = values[row, to - back]
-                    if taken > 0.0:
-                        value -= taken * (spread[to] / spread[to - back])
-                    result[row, to] = min(result[row, to], value)
+    dims = np.flatnonzero(factors.any(axis=0))
+    digits, result = np.empty(len(dims), np.int64), np.full(values.shape, np.inf)
+    _split(values, result, tables.ndiv, tables.stride, tables.quotient, factors, dims, digits, spread, credit)
     return result
 
 
-@compiled
-def _splitting(factors: Ints) -> Ints:
-    """The dimensions that some of the factors split."""
-    return np.flatnonzero(factors.sum(axis=0))
+@lean
+def _split(
+    values: Floats,
+    result: Floats,
+    ndiv: Ints,
+    stride: Ints,
+    quotient: Ints,
+    factors: Ints,
+    dims: Ints,
+    digits: Ints,
+    spread: Floats,
+    credit: Floats,
+) -> None:
+    """``dims``: those that some factors split; ``digits``: room for a tile's."""
+    for tile in range(values.shape[1]):
+        for i in range(len(dims)):
+            digits[i] = tile // stride[dims[i]] % ndiv[dims[i]]
+        for s in range(len(factors)):
+            back = 0
+            for i in range(len(dims)):
+                left = quotient[dims[i], digits[i], factors[s, dims[i]]]
+                if left < 0:
+                    back = -1
+                    break
+                back += (digits[i] - left) * stride[dims[i]]
+            if back < 0:
+                continue
+            made = spread[tile] / spread[tile - back]
+            for row in range(len(values)):
+                value = values[row, tile - back] - credit[row] * made
+                result[row, tile] = min(result[row, tile], value)
 
 
-@compiled
+@lean
 def mark_products(left: Ints, right: Ints, div: Floats, digit_of: Ints, stride: Ints, marks: Ints) -> None:
     """Mark the tiles left x right (rows of digits) that exist on the lattice."""
     for a in range(len(left)):

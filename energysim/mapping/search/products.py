@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from energysim.mapping.search.jit import compiled
+from energysim.mapping.search.jit import lean
 from energysim.mapping.search.records import Floats, Ints
 
 
-@compiled
 def dimension_products(values: Floats, ndiv: Ints, masks: Ints) -> Floats:
     """[mask, tile]: product of ``values`` [dim, digit] at the tile's digits, over the dimensions in the bit mask."""
-    size = ndiv.prod()
-    result = np.ones((len(masks), size))
+    result = np.ones((len(masks), int(ndiv.prod())))
+    _multiply(result, values, ndiv, masks)
+    return result
+
+
+@lean
+def _multiply(result: Floats, values: Floats, ndiv: Ints, masks: Ints) -> None:
+    size = result.shape[1]
     step = size
     for d in range(len(ndiv)):
         step //= ndiv[d]
@@ -22,10 +27,8 @@ def dimension_products(values: Floats, ndiv: Ints, masks: Ints) -> Floats:
                     factor = values[d, first // step % ndiv[d]]
                     for tile in range(first, first + step):
                         result[m, tile] *= factor
-    return result
 
 
-@compiled
 def rank_products(
     table: Floats, constants: Floats, ndiv: Ints, rank_start: Ints, rank_stride: Ints, rank_offset: Ints
 ) -> Floats:
@@ -33,25 +36,35 @@ def rank_products(
 
     ``rank_start``, ``rank_stride``, ``rank_offset``: of :class:`energysim.mapping.search.space.Tables`.
     """
-    dims, size = len(ndiv), ndiv.prod()
-    result = np.empty((len(constants), size))
-    digits = np.empty(dims, np.int64)
-    for t in range(len(constants)):
-        first, last = rank_start[t], rank_start[t + 1]
-        at = rank_offset[first:last].copy()
-        digits[:] = 0
-        for tile in range(size):
+    result = np.empty((len(constants), int(ndiv.prod())))
+    digits = np.zeros(len(ndiv), dtype=np.int64)
+    _multiply_ranks(result, table, constants, ndiv, rank_start, rank_stride, rank_offset.copy(), digits)
+    return result
+
+
+@lean
+def _multiply_ranks(
+    result: Floats,
+    table: Floats,
+    constants: Floats,
+    ndiv: Ints,
+    rank_start: Ints,
+    rank_stride: Ints,
+    at: Ints,
+    digits: Ints,
+) -> None:
+    """``at``: each rank's entry, the first one at first; ``digits``: all 0."""
+    for tile in range(result.shape[1]):
+        for t in range(len(result)):
             words = constants[t]
-            for k in range(last - first):
+            for k in range(rank_start[t], rank_start[t + 1]):
                 words *= table[at[k]]
             result[t, tile] = words
-            for d in range(dims - 1, -1, -1):  # the next tile
-                digits[d] += 1
-                for k in range(last - first):
-                    at[k] += rank_stride[first + k, d]
-                if digits[d] < ndiv[d]:
-                    break
-                for k in range(last - first):
-                    at[k] -= digits[d] * rank_stride[first + k, d]
-                digits[d] = 0
-    return result
+        for d in range(len(ndiv) - 1, -1, -1):  # the next tile
+            digits[d] += 1
+            back = ndiv[d] if digits[d] == ndiv[d] else 0
+            digits[d] -= back
+            for k in range(len(at)):
+                at[k] += (1 - back) * rank_stride[k, d]
+            if back == 0:
+                break

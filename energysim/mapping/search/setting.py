@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from energysim.arch.spec import ArchSpec, Array, Memory
 from energysim.graph.problem import TensorProblem
-from energysim.mapping.search.fanout import children_alike, feasible_splits
+from energysim.mapping.search.fanout import feasible_splits, multiply_alike
 from energysim.mapping.search.goal import Component
 from energysim.mapping.search.hierarchy import Hierarchy, active_nodes
 from energysim.mapping.search.lattice import split_maximum
@@ -114,8 +114,7 @@ def _most(
     for node in reversed(nodes):
         if node in splits:
             sizes = space.iterations[splits[node] @ space.tables.stride]
-            values = np.vstack((sizes, alike[node]))
-            most = split_maximum(values, space.tables.ndiv, space.tables.quotient, splits[node])
+            most = split_maximum(np.vstack((sizes, alike[node])), space.tables, splits[node])
             split.append(np.minimum(split[-1] * most[0], space.iterations))
             shared.append(shared[-1] * most[1:])
         else:
@@ -126,12 +125,14 @@ def _most(
 
 def _alike(space: Space, array: Array, splits: Ints) -> Floats:
     """[tensor, split]: children of an array that need the same words."""
-    tables = space.tables
-    shares = [array.reduction if t == tables.output else array.multicast for t in range(len(space.plans))]
+    tables, result = space.tables, np.ones((len(space.plans), len(splits)))
+    shares = np.full(len(space.plans), int(array.multicast))
+    shares[tables.output] = array.reduction
     merging = np.where(tables.clipped > 1, 0, 1)
-    return children_alike(
-        splits, tables.div, tables.moves, np.array(shares), tables.sliding, tables.slides, tables.rank_start, merging
+    multiply_alike(
+        result, splits, tables.div, tables.moves, shares, tables.sliding, tables.slides, tables.rank_start, merging
     )
+    return result
 
 
 def fits(setting: Setting, hierarchy: Hierarchy, node: int) -> NDArray[np.bool_]:

@@ -4,37 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 
-from energysim.mapping.search.jit import compiled
+from energysim.mapping.search.jit import lean
 from energysim.mapping.search.records import Floats, Ints
 
 
-@compiled
 def plus_words(base: Floats, words: Floats, weights: Floats, direct: Floats, shared: Floats) -> Floats:
     """``base`` [component, class, tile] and ``words`` [tensor, tile] x ``weights`` [component, class, tensor].
 
     Of a tensor that nothing on the way stores, at least ``direct`` [tensor] words / ``shared`` [tensor, tile] count.
     """
-    result = np.empty_like(base)
-    added = np.empty(base.shape[2])
-    for k in range(base.shape[0]):
-        for z in range(base.shape[1]):
-            added[:] = 0.0
-            for t in range(words.shape[0]):
+    result = np.zeros(base.shape)
+    _add_words(result, base, words, weights, direct, shared)
+    return result
+
+
+@lean
+def _add_words(result: Floats, base: Floats, words: Floats, weights: Floats, direct: Floats, shared: Floats) -> None:
+    components, classes, tiles = base.shape
+    for k in range(components):
+        for z in range(classes):
+            for t in range(len(words)):
                 weight, least = weights[k, z, t], direct[t]
                 if weight == 0.0:
                     continue
                 if least > 0.0:
-                    for tile in range(len(added)):
-                        added[tile] += weight * max(words[t, tile], least / shared[t, tile])
+                    for tile in range(tiles):
+                        result[k, z, tile] += weight * max(words[t, tile], least / shared[t, tile])
                 else:
-                    for tile in range(len(added)):
-                        added[tile] += weight * words[t, tile]
-            for tile in range(len(added)):
-                result[k, z, tile] = base[k, z, tile] + added[tile]
-    return result
+                    for tile in range(tiles):
+                        result[k, z, tile] += weight * words[t, tile]
+            for tile in range(tiles):
+                result[k, z, tile] += base[k, z, tile]
 
 
-@compiled
 def least_absorbed(
     total: Floats,
     words: Floats,
@@ -51,12 +53,30 @@ def least_absorbed(
     A tensor costs ``words`` [tensor, tile] x ``sent`` and ``received`` [component, tensor]; from what the ofmap is sent
     for, ``elided`` [component] is taken, but no more than that is.
     """
-    least = np.empty((total.shape[0], total.shape[2]))
-    added = np.empty(total.shape[2])
+    least = np.full((total.shape[0], total.shape[2]), np.inf)
+    _absorb(least, np.empty(total.shape[2]), total, words, classes, sent, received, elided, less, output)
+    return least
+
+
+@lean
+def _absorb(
+    least: Floats,
+    added: Floats,
+    total: Floats,
+    words: Floats,
+    classes: Ints,
+    sent: Floats,
+    received: Floats,
+    elided: Floats,
+    less: Floats,
+    output: int,
+) -> None:
+    """``added``: room for one number per tile."""
     for k in range(total.shape[0]):
         for z in range(total.shape[1]):
-            added[:] = 0.0
-            for t in range(words.shape[0]):
+            for tile in range(len(added)):
+                added[tile] = 0.0
+            for t in range(len(words)):
                 out, back = sent[k, t], received[k, t]
                 if not classes[z] >> t & 1 or (out == 0.0 and back == 0.0):
                     continue
@@ -65,5 +85,4 @@ def least_absorbed(
                     added[tile] += max(0.0, words[t, tile] * out - free) + words[t, tile] * back
             for tile in range(len(added)):
                 here = total[k, z, tile] + added[tile] - less[k, z]
-                least[k, tile] = here if z == 0 else min(least[k, tile], here)
-    return least
+                least[k, tile] = min(least[k, tile], here)
