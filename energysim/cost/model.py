@@ -15,9 +15,7 @@ def cost_model(problem: TensorProblem, arch: ArchSpec, energies: ActionEnergies)
     leakage_w = sum(leakage.value for _, leakage in leakage_of(arch, energies))
     return CostModel(
         accesses=tuple(
-            tuple(_access_cost(node, tensor, energies) for tensor in problem.tensors)
-            if isinstance(node, Memory)
-            else ()
+            tuple(access_cost(node, tensor, energies) for tensor in problem.tensors) if isinstance(node, Memory) else ()
             for node in arch.nodes
         ),
         mac_pj=energies.mac(bits).pj.value,
@@ -25,7 +23,8 @@ def cost_model(problem: TensorProblem, arch: ArchSpec, energies: ActionEnergies)
     )
 
 
-def _access_cost(memory: Memory, tensor: Tensor, energies: ActionEnergies) -> AccessCost:
+def access_cost(memory: Memory, tensor: Tensor, energies: ActionEnergies) -> AccessCost:
+    """What the actions of one memory on one tensor cost."""
     costs = energies.memory(memory.name)
     bits = memory.bits_of(tensor.bits, tensor.is_output)
 

@@ -20,7 +20,7 @@ from energysim.schedule.values import Overlap, Stack
 
 @dataclass(frozen=True, slots=True)
 class LayerWork:
-    """What all tiles of one layer do together. ``macs`` is exact but for transposed convolutions (at least so many).
+    """What all tiles of one layer do together. ``macs`` is exact but for transposed convolutions (of the whole layer).
 
     ``runs``: tiles in which it computes something, of all images. ``loads``: (feature map, words) that the layer is the
     first of its stack to read; ``stores``: those of its ofmaps that leave the stack.

@@ -7,7 +7,7 @@ and columns are independent, so the classes of a layer are the products of the c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -42,9 +42,9 @@ class TileClass:
         return 0 if self.problem is None else self.problem.macs
 
 
-class _Piece(NamedTuple):
-    """A tile along one axis. ``bound``, ``offset``, ``extent``: of the windowed rank of a MAC layer's problem;
-    ``touched``: coordinates of each ifmap."""
+class Piece(NamedTuple):
+    """A tile along one axis. ``size``: of the ofmap; ``bound``, ``offset``, ``extent``: of the windowed rank of a MAC
+    layer's problem; ``touched``: coordinates of each ifmap."""
 
     size: int
     bound: int
@@ -57,24 +57,38 @@ def tile_classes(
     layer: Layer, graph: LayerGraph, maps: PlaneMaps, rows: AxisPlan, columns: AxisPlan
 ) -> tuple[TileClass, ...]:
     """The classes of a layer's tiles in the plans of the two axes; tiles in which it computes nothing are left out."""
-    output = layer.outputs[0]
-    batch, channels = graph.edges[output].shape[:2]
-    across = _pieces(columns.fresh[output], [maps[edge][1] for edge in layer.inputs])
+    batch, channels = graph.edges[layer.outputs[0]].shape[:2]
+    down, across = tile_pieces(layer, maps, rows, columns)
     classes = []
-    for row, row_count in _pieces(rows.fresh[output], [maps[edge][0] for edge in layer.inputs]).items():
+    for row, row_count in down.items():
         for column, column_count in across.items():
             reads = tuple(
                 (edge, graph.edges[edge].shape[1] * row.touched[index] * column.touched[index])
                 for index, edge in enumerate(layer.inputs)
             )
-            problem = None if layer.problem is None else _tile_problem(layer, layer.problem, row, column)
+            problem = None if layer.problem is None else tile_problem(layer, layer.problem, row, column)
             repeats = row_count * column_count * batch
             writes = channels * row.size * column.size
             classes.append(TileClass(row.size, column.size, repeats, reads, writes, problem))
     return tuple(classes)
 
 
-def _pieces(fresh: Pieces, maps: Sequence[AxisMap]) -> Counter[_Piece]:
+def tile_pieces(
+    layer: Layer, maps: PlaneMaps, rows: AxisPlan, columns: AxisPlan
+) -> tuple[Mapping[Piece, int], Mapping[Piece, int]]:
+    """How many tiles along each axis are the same work; its tiles of one image are the pairs."""
+    return _along(layer, maps, rows, 0), _along(layer, maps, columns, 1)
+
+
+def _along(layer: Layer, maps: PlaneMaps, plan: AxisPlan, axis: int) -> Mapping[Piece, int]:
+    key = ("pieces", layer.name)
+    if key not in plan.known:
+        plan.known[key] = _pieces(plan.fresh[layer.outputs[0]], [maps[edge][axis] for edge in layer.inputs])
+    found: Mapping[Piece, int] = plan.known[key]
+    return found
+
+
+def _pieces(fresh: Pieces, maps: Sequence[AxisMap]) -> Counter[Piece]:
     """How many tiles along an axis are the same piece; tiles in which nothing is computed are left out."""
     axis = maps[0]
     sizes, need = fresh.sizes, axis.needs(fresh)
@@ -87,13 +101,13 @@ def _pieces(fresh: Pieces, maps: Sequence[AxisMap]) -> Counter[_Piece]:
     found = Counter(map(tuple, columns[sizes > 0].tolist()))
     return Counter(
         {
-            _Piece(size, bound, offset, extent, tuple(touched)): count
+            Piece(size, bound, offset, extent, tuple(touched)): count
             for (size, bound, offset, extent, *touched), count in found.items()
         }
     )
 
 
-def _tile_problem(layer: Layer, problem: TensorProblem, row: _Piece, column: _Piece) -> TensorProblem | None:
+def tile_problem(layer: Layer, problem: TensorProblem, row: Piece, column: Piece) -> TensorProblem | None:
     """The layer's problem with one image and the plane of one tile; None where no ifmap pixel reaches the tile."""
     if 0 in (row.bound, column.bound):
         return None

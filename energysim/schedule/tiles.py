@@ -7,9 +7,10 @@ computes and loads only what no earlier tile of the same sweep did.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -114,6 +115,11 @@ class AxisPlan:
             edge: along(self.used[edge], held, self.fresh[edge], self.kept[edge] > 0)
             for edge, held in self.held.items()
         }
+
+    @cached_property
+    def known(self) -> dict[Hashable, Any]:
+        """Answers about this plan that are asked for again and again."""
+        return {}
 
     @cached_property
     def alike(self) -> tuple[tuple[int, ...], ...]:

@@ -1,36 +1,13 @@
-"""What a stack pays where not everything lives in one memory, without a mapping: the copies, and the larger tiles."""
+"""pJ of words in the homes of a stack, and of the copies that it pays for where not everything lives in one."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
-from math import prod
 
 from energysim.arch.spec import Energy, Memory
 from energysim.energy import ActionEnergies
-from energysim.schedule.apart import Copies, copies
-from energysim.schedule.plan import StackPlan
+from energysim.schedule.apart import Copies
 from energysim.simulation.places import Place
-
-
-def apart_pj(
-    place: Place, plan: StackPlan, energies: ActionEnergies, bits: int, least_update_pj: float
-) -> dict[str, float]:
-    """pJ per layer: all copies, and what results cost in their tiles' memory more than ``least_update_pj`` per word."""
-    found: defaultdict[str, float] = defaultdict(float)
-    for home, tiles in place.tiles:
-        moved, seen = copies(plan, tiles), set[str]()
-        more_pj = per_word_pj(energies.memory(home.maps.name).update, home.maps.bits_of(bits, True)) - least_update_pj
-        for item in plan.weights:
-            layer = plan.graph.layer(item.layer)
-            new = {edge for edge in (*layer.inputs, *layer.outputs) if edge not in seen}
-            seen |= new
-            found[layer.name] += sum(copies_pj(moved[edge], home.maps, place, energies, bits) for edge in new)
-            output = layer.outputs[0]
-            rows, columns = plan.rows.fresh[output].at(tiles.rows), plan.columns.fresh[output].at(tiles.columns)
-            pixels = int(rows.sizes.sum()) * int(columns.sizes.sum())
-            found[layer.name] += more_pj * pixels * prod(plan.graph.edges[output].shape[:2])
-    return found
 
 
 def per_word_pj(energy: Energy, word_bits: int) -> float:

@@ -20,7 +20,7 @@ from energysim.schedule.values import Schedule
 from energysim.simulation.bounds import Amount
 from energysim.simulation.schedules import schedule_costs
 from energysim.simulation.setting import Progress, Setting
-from energysim.simulation.ways import Way, Ways, amount_of, schedule_of
+from energysim.simulation.ways import Prices, View, Way, Ways, amount_of, schedule_of
 
 _SEARCHES = 300
 """Distinct problems mapped beyond those of the other variants; then the gap is stated."""
@@ -93,8 +93,9 @@ class _Search:
         """Good schedules: the best partition by estimates, mapped, and again."""
         product = self._metric is Metric.EDP
         cost = self._both if product else self._in_order
+        prices = Prices(self._ways, lambda view: cost(view, view.mapped or view.estimate), product=product)
         for _ in range(_GUESSES):
-            partition = self._ways.partition(lambda way: cost(way, way.mapped or way.estimate), product=product)
+            partition = self._ways.partition(prices)
             if partition is None or not self._refine(partition):
                 return
 
@@ -113,11 +114,12 @@ class _Search:
     def _prove_sum(self, measure: Callable[[Amount], float], enough: Callable[[float], bool]) -> float:
         """A lower bound of a sum over layers: exact, or ``enough``, or all that the effort allowed."""
 
-        def cost(way: Way) -> Cost:
-            return measure(way.mapped or way.bound), _value(self._tie, way.estimate)
+        def cost(view: View) -> Cost:
+            return measure(view.mapped or view.bound), _value(self._tie, view.estimate)
 
+        prices = Prices(self._ways, cost)
         while True:
-            partition = self._ways.partition(cost)
+            partition = self._ways.partition(prices)
             if partition is None:
                 return float("inf")
             if not partition.complete:
@@ -127,8 +129,9 @@ class _Search:
 
     def _prove_product(self) -> float:
         """By pairs of energy and latency, as long as those are few; then by weighted sums of the two."""
+        prices = Prices(self._ways, lambda view: self._both(view, view.mapped or view.bound), product=True)
         while True:
-            partition = self._ways.partition(lambda way: self._both(way, way.mapped or way.bound), product=True)
+            partition = self._ways.partition(prices)
             if partition is None:
                 return float("inf")
             if not partition.complete:
@@ -150,12 +153,12 @@ class _Search:
             lines.append(Line(per_pj, per_s, self._prove_sum(measure, lambda _: False)))
         return least_product(lines)
 
-    def _both(self, way: Way, amount: Amount) -> Cost:
+    def _both(self, _: View, amount: Amount) -> Cost:
         return amount.energy_pj, amount.latency_s
 
-    def _in_order(self, way: Way, amount: Amount) -> Cost:
+    def _in_order(self, view: View, amount: Amount) -> Cost:
         """The objective, and what breaks ties (by estimates, which mapping does not change)."""
-        return _value(self._metric, amount), _value(self._tie, way.estimate)
+        return _value(self._metric, amount), _value(self._tie, view.estimate)
 
     def _refine(self, partition: Partition) -> bool:
         """Maps what is not mapped on a partition, and takes it if it is the best; whether anything was left to map."""

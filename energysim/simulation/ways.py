@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 from energysim.cost.results import LayerCost
 from energysim.errors import InfeasibleError
@@ -22,25 +25,86 @@ from energysim.schedule.optimal import (
 )
 from energysim.schedule.options import Option, extensible, stack_options
 from energysim.schedule.values import Retained, Schedule, Stack
-from energysim.simulation.bounds import Amount, Bounds
+from energysim.simulation.bounds import Amount, Beside, Bounds
 from energysim.simulation.places import fits_on_chip
 from energysim.simulation.schedules import KeptMaps, one_stack
 from energysim.simulation.setting import Setting
 
+Key = tuple[int, int, Kept, int]
+"""(first layer, one past the last, maps on chip that these touch, bytes of all that are)"""
+
+
+class View(NamedTuple):
+    """What is known of a way: no less than ``bound``, about ``estimate``, and what it costs once it is mapped."""
+
+    bound: Amount
+    estimate: Amount
+    mapped: Amount | None
+
 
 @dataclass(slots=True, eq=False)
 class Way:
-    """One way to run a segment with certain maps on chip. ``mapped``: what it costs, once that is known."""
+    """One way to run a segment with certain maps on chip. ``quick``: no more than its bound, which is found only where
+    it matters."""
 
     stack: Stack
     kept: Kept
-    bound: Amount
-    estimate: Amount
+    key: Key
+    quick: Amount
+    find: Callable[[], tuple[Amount, Amount]]
+    found: tuple[Amount, Amount] | None = None
     mapped: Amount | None = None
     impossible: bool = False
 
+    @property
+    def view(self) -> View:
+        if self.found is None:
+            self.found = self.find()
+        return View(*self.found, self.mapped)
 
-CostOf = Callable[[Way], Cost]
+    @property
+    def glance(self) -> View:
+        """No more than :attr:`view` in anything."""
+        return View(self.quick, self.quick, None) if self.found is None else self.view
+
+
+CostOf = Callable[[View], Cost]
+"""No less where anything in the view is more."""
+
+
+class Prices:
+    """What the segments cost where every way costs ``cost``: the best choice, or (``product``) all that no other
+    undercuts in both costs. Remembered until another way of the segment is mapped."""
+
+    def __init__(self, ways: Ways, cost: CostOf, *, product: bool = False) -> None:
+        self._ways, self._cost, self.product = ways, cost, product
+        self._known: dict[Key, tuple[int, list[Choice]]] = {}
+
+    def __call__(self, start: int, stop: int, kept: Kept) -> Sequence[Choice]:
+        key, ways = self._ways.of(start, stop, kept)
+        changes = self._ways.changes[key]
+        known = self._known.get(key)
+        if known is None or known[0] != changes:
+            open_ = [way for way in ways if not way.impossible]
+            choices = self._front(open_) if self.product else self._best(open_)
+            known = self._known[key] = changes, choices
+        return known[1]
+
+    def _best(self, ways: Sequence[Way]) -> list[Choice]:
+        best: tuple[Cost, int] | None = None
+        for glance, index in sorted((self._cost(way.glance), index) for index, way in enumerate(ways)):
+            if best is not None and glance > best[0]:
+                break
+            cost = self._cost(ways[index].view), index
+            best = cost if best is None else min(best, cost)
+        return [] if best is None else [Choice(best[0], ways[best[1]])]
+
+    def _front(self, ways: Sequence[Way]) -> list[Choice]:
+        front: list[tuple[Cost, int]] = []
+        for glance, index in sorted((self._cost(way.glance), index) for index, way in enumerate(ways)):
+            if not any(cost[0] <= glance[0] and cost[1] <= glance[1] for cost, _ in front):
+                front.append((self._cost(ways[index].view), index))
+        return _undominated([Choice(cost, ways[index]) for cost, index in sorted(front)])
 
 
 class Ways:
@@ -56,7 +120,9 @@ class Ways:
         self._bytes = {item.edge: item.size_bytes for item in self._maps}
         self._bounds = Bounds(graph, setting, self._place, {cost.name: cost for cost in alone})
         self._kept: dict[Kept, KeptMaps] = {}
-        self._ways: dict[tuple[int, int, Kept, int], tuple[Way, ...]] = {}
+        self._ways: dict[Key, tuple[Way, ...]] = {}
+        self._roomy: dict[tuple[int, int], tuple[Way, ...]] = {}
+        self.changes: Counter[Key] = Counter()
         self._touching: dict[tuple[int, int], Kept] = {}
         self._options = self._all_options()
         self._stops: dict[int, list[int]] = {index: [index + 1] for index in range(len(self._layers))}
@@ -64,32 +130,41 @@ class Ways:
             if stop > start + 1:
                 self._stops[start].append(stop)
 
-    def partition(self, cost: CostOf, *, product: bool = False) -> Partition | None:
-        """The best partition, where every way costs ``cost``; the choices of its parts hold a :class:`Way`."""
-
-        def price(start: int, stop: int, kept: Kept) -> Sequence[Choice]:
-            choices = [Choice(cost(way), way) for way in self._ways_of(start, stop, kept) if not way.impossible]
-            if product:
-                return _front(choices)
-            return [min(choices, key=lambda choice: choice.cost)] if choices else []
-
+    def partition(self, prices: Prices) -> Partition | None:
+        """The best partition; the choices of its parts hold a :class:`Way`."""
         limits = Limits(self._room)
-        return best_partition(len(self._layers), self._stops, self._maps, price, limits, product=product)
+        return best_partition(len(self._layers), self._stops, self._maps, prices, limits, product=prices.product)
 
-    def relaxed(self, cost: Callable[[Amount], float]) -> float:
+    def relaxed(self, measure: Callable[[Amount], float]) -> float:
         """Less than any partition costs: each segment has all of the chip, and retains what it touches for nothing."""
 
         def price(start: int, stop: int, _: Kept) -> Sequence[Choice]:
-            ways = self._possible(start, stop, self._touched(start, stop) & self._bytes.keys(), 0)
-            return [Choice((min(cost(way.bound) for way in ways), 0.0), None)] if ways else []
+            if (start, stop) not in self._roomy:
+                touched = self._touched(start, stop) & self._bytes.keys()
+                self._roomy[start, stop] = self._possible((start, stop, touched, 0), touched, Beside.EITHER)
+            least = float("inf")
+            for way in sorted(self._roomy[start, stop], key=lambda way: measure(way.quick)):
+                if measure(way.quick) >= least:
+                    break
+                least = min(least, measure(way.view.bound))
+            return [] if least == float("inf") else [Choice((least, 0.0), None)]
 
         found = best_partition(len(self._layers), self._stops, (), price, Limits())
         return 0.0 if found is None else found.cost[0]
+
+    def of(self, start: int, stop: int, kept: Kept) -> tuple[Key, tuple[Way, ...]]:
+        """Maps that the segment does not touch only take room, so their sum is all that matters of them."""
+        reserved = sum(self._bytes[edge] for edge in kept)
+        key = (start, stop, kept & self._touched(start, stop), reserved)
+        if key not in self._ways:
+            self._ways[key] = self._possible(key, kept, Beside.RETAINED if kept else Beside.NOTHING)
+        return key, self._ways[key]
 
     def run(self, way: Way) -> None:
         """Maps the way, unless that was done; afterwards it has its cost or is impossible."""
         if way.mapped is not None or way.impossible:
             return
+        self.changes[way.key] += 1
         try:
             way.mapped = amount_of(one_stack(self._graph, way.stack, self._setting, self._maps_of(way.kept)))
         except InfeasibleError:
@@ -125,25 +200,19 @@ class Ways:
             self._touching[key] = frozenset(self._graph.edges[edge].storage for edge in edges)
         return self._touching[key]
 
-    def _ways_of(self, start: int, stop: int, kept: Kept) -> tuple[Way, ...]:
-        """Maps that the segment does not touch only take room, so their sum is all that matters of them."""
-        reserved = sum(self._bytes[edge] for edge in kept)
-        key = (start, stop, kept & self._touched(start, stop), reserved)
-        if key not in self._ways:
-            self._ways[key] = self._possible(start, stop, kept, reserved)
-        return self._ways[key]
-
-    def _possible(self, start: int, stop: int, kept: Kept, reserved: int) -> tuple[Way, ...]:
-        maps = self._maps_of(kept)
+    def _possible(self, key: Key, kept: Kept, beside: Beside) -> tuple[Way, ...]:
+        start, stop, _, reserved = key
+        maps, bounds = self._maps_of(kept), self._bounds
         found = []
         if stop == start + 1:
             layer = self._layers[start]
-            stack = Stack((layer.name,), free=True)
-            found.append(Way(stack, kept, *self._bounds.alone(layer, maps.shares(layer.name))))
+            known = bounds.alone(layer, maps.shares(layer.name))
+            found.append(Way(Stack((layer.name,), free=True), kept, key, known[0], lambda: known))
         whole = maps.whole
         for option in self._options.get((start, stop), ()):
             if not kept or self._fits_beside(option, whole, reserved):
-                found.append(Way(option.stack, kept, *self._bounds.stacked(option, whole)))
+                find = partial(bounds.stacked, option, whole, beside)
+                found.append(Way(option.stack, kept, key, bounds.quick(option, whole), find))
         return tuple(found)
 
     def _fits_beside(self, option: Option, whole: Kept, reserved: int) -> bool:
@@ -158,7 +227,7 @@ class Ways:
         return self._kept[kept]
 
 
-def _front(choices: Sequence[Choice]) -> list[Choice]:
+def _undominated(choices: Sequence[Choice]) -> list[Choice]:
     """Those that no other undercuts in both costs."""
     front: list[Choice] = []
     for choice in sorted(choices, key=lambda choice: choice.cost):
