@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import ceil
 
-from energysim.graph.layers import Layer, LayerGraph, LayerKind
+from energysim.graph.layers import Layer, LayerGraph
 from energysim.schedule.live import Content, LiveRange, peak_bytes
 from energysim.schedule.plan import StackFrame, StackPlan
 from energysim.schedule.spatial import axis_maps
@@ -20,10 +20,11 @@ from energysim.schedule.values import Overlap, Stack
 
 @dataclass(frozen=True, slots=True)
 class LayerWork:
-    """What all tiles of one layer do together. ``macs`` is exact but for transposed convolutions (of the whole layer).
+    """What all tiles of one layer do together.
 
-    ``runs``: tiles in which it computes something, of all images. ``loads``: (feature map, words) that the layer is the
-    first of its stack to read; ``stores``: those of its ofmaps that leave the stack.
+    ``runs``: tiles in which it computes something (a layer with MACs: by at least one of them), of all images.
+    ``loads``: (feature map, words) that the layer is the first of its stack to read; ``stores``: those of its ofmaps
+    that leave the stack.
     """
 
     name: str
@@ -91,9 +92,11 @@ def stack_options(
     *,
     words_only: bool,
     shared: bool,
+    streaming: bool = False,
 ) -> tuple[Option, ...]:
     """The options of one stack that fit on chip. ``words_only``: MACs and tiles do not matter, only DRAM words do.
-    ``shared``: weights take room from feature maps."""
+    ``shared``: weights take room from feature maps. ``streaming``: they have no home on chip and come with every tile.
+    """
     names = tuple(layer.name for layer in layers)
     edges = tuple(dict.fromkeys(edge for layer in layers for edge in (*layer.inputs, *layer.outputs)))
     shape = graph.edges[layers[-1].outputs[0]].shape
@@ -102,7 +105,7 @@ def stack_options(
     for tile in tile_grid(*shape[2:]):
         for overlap in _overlaps(tile, shape[2:]):
             for option in _weights_here_or_there(frame, Stack(names, tile, overlap), bits, fits, shared):
-                found.setdefault(_burden(option, edges, words_only, shared), option)
+                found.setdefault(_burden(option, edges, words_only, shared, streaming), option)
     burdens = sorted(found)
     kept: list[tuple[float, ...]] = []
     for burden in burdens:
@@ -142,12 +145,16 @@ def _option(plan: StackPlan, bits: int) -> Option:
         shape = graph.edges[layer.outputs[0]].shape
         (rows, down), (columns, across) = (axis.made[layer.outputs[0]] for axis in (plan.rows, plan.columns))
         pixels = rows * columns
-        share = 1.0 if layer.op == "conv_transpose2d" else pixels / max(1, shape[2] * shape[3])
+        macs = layer.macs * pixels // max(1, shape[2] * shape[3])  # of each pixel equally many
+        runs = plan.batch * down * across
+        if layer.op == "conv_transpose2d":  # of some pixels none
+            reached = [tile for tile in plan.tiles_of(layer) if tile.problem is not None]
+            macs, runs = sum(tile.macs * tile.repeats for tile in reached), sum(tile.repeats for tile in reached)
         work.append(
             LayerWork(
                 name=layer.name,
-                macs=round(layer.macs * share) if layer.kind is LayerKind.MAC else 0,
-                runs=plan.batch * down * across,
+                macs=macs,
+                runs=runs,
                 out_words=shape[0] * shape[1] * pixels,
                 weight_words=weights.words,
                 weight_fetches=weights.fetches,
@@ -159,7 +166,9 @@ def _option(plan: StackPlan, bits: int) -> Option:
     return Option(plan.stack, ranges, tuple(work), plan.tiles, peak_bytes(ranges))
 
 
-def _burden(option: Option, edges: tuple[str, ...], words_only: bool, shared: bool) -> tuple[float, ...]:
+def _burden(
+    option: Option, edges: tuple[str, ...], words_only: bool, shared: bool, streaming: bool
+) -> tuple[float, ...]:
     """Everything that less of is better."""
     held: dict[tuple[str, Content], int] = {}
     weights = [0] * len(option.work)
@@ -173,7 +182,7 @@ def _burden(option: Option, edges: tuple[str, ...], words_only: bool, shared: bo
     for edge in edges:
         halo = held.get((edge, Content.HALO), 0)
         room += [halo, halo + held.get((edge, Content.TILE), 0)]
-    fetched = sum(work.weight_words * work.weight_fetches for work in option.work)
+    fetched = sum(work.weight_words * (work.runs if streaming else work.weight_fetches) for work in option.work)
     loads = [words for work in option.work for _, words in work.loads]
     effort = [] if words_only else [option.macs, option.tiles]
     return (fetched, *loads, *effort, *room)

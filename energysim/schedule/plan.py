@@ -81,11 +81,10 @@ class StackPlan:
     def layers(self) -> tuple[LayerPlan, ...]:
         """The stack's layers and their tiles, in execution order."""
         found = {layer.name: layer for layer in self.graph.layers}
-        return tuple(
-            LayerPlan(weights.layer, self._tile_classes(found[weights.layer]), weights) for weights in self.weights
-        )
+        return tuple(LayerPlan(weights.layer, self.tiles_of(found[weights.layer]), weights) for weights in self.weights)
 
-    def _tile_classes(self, layer: Layer) -> tuple[TileClass, ...]:
+    def tiles_of(self, layer: Layer) -> tuple[TileClass, ...]:
+        """The tiles of one layer of the stack."""
         return tile_classes(layer, self.graph, _maps(layer, self.graph), self.rows, self.columns)
 
     def only(self, rows: Sequence[int], columns: Sequence[int]) -> StackPlan:

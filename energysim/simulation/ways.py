@@ -186,6 +186,7 @@ class Ways:
                     lambda option: fits_on_chip(option.ranges, place),
                     words_only=self._setting.objective.metrics == (Metric.DRAM,),
                     shared=place.shared,
+                    streaming=place.weights is None,
                 )
                 if not options:
                     break

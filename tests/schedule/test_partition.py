@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from schedule_nets import Classifier, graph_of, plane_graphs
+from torch import nn
 
 from energysim.errors import EnergySimError
 from energysim.graph.layers import LayerGraph
@@ -19,6 +20,10 @@ from energysim.schedule.plan import plan_stack
 from energysim.schedule.values import Overlap, Stack
 
 GRAPHS = plane_graphs()
+# Of the last layer's ifmap one row and one column reach no pixel, and two of three ofmap rows get no product.
+GRAPHS["cropped"] = graph_of(
+    nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ConvTranspose2d(4, 2, (1, 2), (3, 2), padding=(1, 3))), (6, 7)
+)
 
 
 @st.composite
@@ -160,10 +165,9 @@ def test_options_leave_out_no_setting_with_fewer_words(name: str, share: float, 
     for option, plan in zip(options, found, strict=True):
         words = sum(n for work in option.work for _, n in (*work.loads, *work.stores))
         assert words + sum(work.weight_words * work.weight_fetches for work in option.work) == plan.dram_words
-        if "unet" not in name:
-            assert option.macs == plan.macs_executed
-        assert option.macs <= plan.macs_executed
+        assert option.macs == plan.macs_executed
         for work, layer in zip(option.work, plan.layers, strict=True):
-            assert work.runs == sum(tile.repeats for tile in layer.tiles)
+            of_macs = graph.layer(layer.name).problem is not None
+            assert work.runs == sum(tile.repeats for tile in layer.tiles if tile.macs or not of_macs)
             assert work.out_words == sum(tile.repeats * tile.write_words for tile in layer.tiles)
         assert any(item.content is Content.WEIGHTS for item in option.ranges)

@@ -51,6 +51,18 @@ class Block(nn.Module):
         return self.b(self.a(x)) + x  # type: ignore[no-any-return]
 
 
+class Fork(nn.Module):
+    """Two layers read the input; both results leave the network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(2, 3, 1, bias=False)
+        self.b = nn.Conv2d(2, 4, 1, bias=False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.a(x), self.b(x)
+
+
 GRAPHS = {
     "chain": trace(Chain(), (torch.zeros(1, 2, 4, 4),)),
     "block": trace(Block(), (torch.zeros(1, 2, 4, 4),)),
@@ -171,6 +183,14 @@ def test_optimal_is_the_least_of_all_schedules(name: str, capacity: int, objecti
     found = _value((best.energy.value, best.latency_s, best.dram_bytes), objective)
     assert best.optimal and best.gap == 0.0
     assert found == pytest.approx(least_by_enumeration(graph, setting_on(arch, objective)), rel=1e-9)
+
+
+def test_with_weights_that_stream_fewer_tiles_move_less() -> None:
+    """Eyeriss' weights have no home on chip and come with every tile, so the most economical tile is no small one."""
+    graph, arch = trace(Fork(), (torch.zeros(1, 2, 4, 4),)), device("eyeriss", 800)
+    best = energysim.simulate(graph, arch, variant="optimal", objective="dram", buffer_bytes=8).variants[0]
+    assert best.optimal
+    assert best.dram_bytes == least_by_enumeration(graph, setting_on(arch, "dram"))
 
 
 @pytest.mark.parametrize("objective", ["dram", "energy", "latency", "edp"])
