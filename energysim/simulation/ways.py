@@ -24,11 +24,15 @@ from energysim.schedule.optimal import (
     moving_layers,
 )
 from energysim.schedule.options import Option, extensible, stack_options
+from energysim.schedule.plan import leaving
 from energysim.schedule.values import Retained, Schedule, Stack
 from energysim.simulation.bounds import Amount, Beside, Bounds
 from energysim.simulation.places import fits_on_chip
 from energysim.simulation.schedules import KeptMaps, one_stack
 from energysim.simulation.setting import Setting
+
+_FURTHER = 8
+"""So many layers more are tried where a stack fits in no way but a longer one could."""
 
 Key = tuple[int, int, Kept, int]
 """(first layer, one past the last, maps on chip that these touch, bytes of all that are)"""
@@ -171,12 +175,13 @@ class Ways:
             way.impossible = True
 
     def _all_options(self) -> dict[tuple[int, int], tuple[Option, ...]]:
-        """Stacks from each first layer on, until they fit in no way or can grow no more."""
+        """Stacks from each first layer on, until no longer one can fit, or can be."""
         place = self._place
         if place is None:
             return {}
         found: dict[tuple[int, int], tuple[Option, ...]] = {}
         for start in range(len(self._layers)):
+            too_large = 0
             for stop in range(start + 1, start + 1 + extensible(self._graph, self._layers[start:])):
                 options = stack_options(
                     self._graph,
@@ -188,10 +193,21 @@ class Ways:
                     shared=place.shared,
                     streaming=place.weights is None,
                 )
-                if not options:
+                if options:
+                    found[start, stop], too_large = options, 0
+                    continue
+                too_large += 1
+                if too_large > _FURTHER or not self._leaves_in_large_pieces(start, stop):
                     break
-                found[start, stop] = options
         return found
+
+    def _leaves_in_large_pieces(self, start: int, stop: int) -> bool:
+        """Whether a result that leaves a stack is larger than its last ofmap, on which the tiles are: it leaves in as
+        many pieces, none of a single pixel. A longer stack may have smaller tiles."""
+        layers = self._layers[start:stop]
+        last = self._graph.edges[layers[-1].outputs[0]].shape[2:]
+        planes = (self._graph.edges[edge].shape[2:] for edge in leaving(self._graph, layers))
+        return any(size > most for plane in planes for size, most in zip(plane, last, strict=True))
 
     def _touched(self, start: int, stop: int) -> Kept:
         key = (start, stop)

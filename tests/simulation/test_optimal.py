@@ -63,6 +63,20 @@ class Fork(nn.Module):
         return self.a(x), self.b(x)
 
 
+class Shortcut(nn.Module):
+    """Between the two readers of a map no stack can end unless the whole map is on chip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(2, 8, 1, bias=False)
+        self.b = nn.Conv2d(8, 2, 1, stride=4, bias=False)
+        self.c = nn.Conv2d(8, 2, 1, bias=False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.a(x)
+        return self.b(x), self.c(x)
+
+
 GRAPHS = {
     "chain": trace(Chain(), (torch.zeros(1, 2, 4, 4),)),
     "block": trace(Block(), (torch.zeros(1, 2, 4, 4),)),
@@ -183,6 +197,14 @@ def test_optimal_is_the_least_of_all_schedules(name: str, capacity: int, objecti
     found = _value((best.energy.value, best.latency_s, best.dram_bytes), objective)
     assert best.optimal and best.gap == 0.0
     assert found == pytest.approx(least_by_enumeration(graph, setting_on(arch, objective)), rel=1e-9)
+
+
+@pytest.mark.parametrize("capacity", [120, 140])
+def test_a_stack_may_fit_although_a_shorter_one_does_not(capacity: int) -> None:
+    graph, arch = trace(Shortcut(), (torch.zeros(1, 2, 4, 4),)), device("a2", capacity)
+    best = energysim.simulate(graph, arch, variant="optimal", objective="dram", buffer_bytes=8).variants[0]
+    assert best.optimal
+    assert best.dram_bytes == least_by_enumeration(graph, setting_on(arch, "dram"))
 
 
 def test_with_weights_that_stream_fewer_tiles_move_less() -> None:
