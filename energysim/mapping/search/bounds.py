@@ -80,8 +80,17 @@ class Bounds:
         shared = self.setting.most_alike
         return prod(float(shared[array][tensor]) for array in range(source, node) if array in shared)
 
+    def inside(self, closing: int) -> tuple[int, frozenset[int], tuple[frozenset[int], ...]]:
+        """What all bounds between a closing and the memory before it depend on, of the hierarchy: what is kept from the
+        closing inwards, and the tensors that come from further out."""
+        served = frozenset(t for t in range(self.tensors) if self.hierarchy.source(closing, t) is not None)
+        return closing, served, self.hierarchy.kept[closing:]
+
     def received(self, closing: int, after: Floats) -> Floats:
         """[component, class, tile]: what the closing's own fills and everything inside cost at least."""
+        return self.setting.once(("received", self.inside(closing)), lambda: self._received(closing, after))
+
+    def _received(self, closing: int, after: Floats) -> Floats:
         setting, tables = self.setting, self.space.tables
         result = np.repeat(after[:, None, :], len(setting.classes), axis=1)
         if closing == setting.compute:
@@ -160,13 +169,9 @@ class Bounds:
         return self.instances(node) if component.per_instance else 1.0
 
     def through_array(self, node: int, closing: int, inner: Floats) -> Floats:
-        """``inner`` after the best split of an array: the same for all hierarchies that are the same from the closing
-        inwards, and to which the same tensors come from further out."""
-        served = frozenset(t for t in range(self.tensors) if self.hierarchy.source(closing, t) is not None)
-        key = (node, closing, served, self.hierarchy.kept[closing:])
-        if key not in self.setting.known:
-            self.setting.known[key] = self._through_array(node, closing, inner)
-        return self.setting.known[key]
+        """``inner`` after the best split of an array."""
+        key = ("through", node, self.inside(closing))
+        return self.setting.once(key, lambda: self._through_array(node, closing, inner))
 
     def _through_array(self, node: int, closing: int, inner: Floats) -> Floats:
         if closing == self.setting.compute and node == self.setting.nodes[-1]:
@@ -240,6 +245,10 @@ class Bounds:
 
     def least_split(self, node: int, closing: int, inner: Floats) -> Floats:
         """[component, tile]: least cost still to come when an array has split its tile down to this one."""
+        key = ("split", node, self.inside(closing))
+        return self.setting.once(key, lambda: self._least_split(node, closing, inner))
+
+    def _least_split(self, node: int, closing: int, inner: Floats) -> Floats:
         if node == self.arrays_before(closing)[-1]:
             made = [1.0 if c.per_instance else self.setting.most_spread[node] for c in self.setting.components]
             inner = inner - (self.credit(closing, [node]) * np.array(made)[:, None])[:, :, None]

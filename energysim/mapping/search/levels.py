@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,15 @@ class Prepared:
     options: tuple[tuple[Order, ...], ...]
     root: Floats
     reach: Reach
+
+
+class _AtMemory(NamedTuple):
+    """Least costs at a memory: still to come once it has split its tile [component, tile]; before that [component,
+    class, tile]; and of what happens inside it, per tile kept there [component, tile]."""
+
+    least: Floats
+    ahead: Floats
+    after: Floats
 
 
 class _Builder:
@@ -60,19 +70,12 @@ class _Builder:
                 inner = self.bounds.through_array(node, closing, inner)
                 ahead[position] = inner
                 continue
-            pending = self.bounds.pending(node)
-            total = self.bounds.plus_sent(inner, pending, node)
-            least[position] = self.bounds.least(node, closing, total)
-            if position == 0:
+            if position == 0:  # all starts here, with the whole problem
+                total = self.bounds.plus_sent(inner, self.bounds.pending(node), node)
+                least[position] = self.bounds.least(node, closing, total)
                 root = self._root(closing, total)
-                break  # all starts here, with the whole problem
-            too_large = ~fits(setting, self.hierarchy, node)
-            own = [served for served in pending if served.source == node]
-            sent = self.bounds.reduce(self.bounds.plus_sent(inner, own, node), node)
-            ahead[position] = self.bounds.reduce(total, node)
-            ahead[position][:, :, too_large] = np.inf
-            after = self.bounds.closed(sent, node, closing, own)
-            after[:, too_large] = np.inf
+                break
+            least[position], ahead[position], after = self._memory(node, closing, inner)
             closing, inner = node, None
         else:
             root = ahead[0].min(axis=1)[:, self.space.full]
@@ -82,6 +85,23 @@ class _Builder:
             levels.append(level)
             options.append(order)
         return Prepared(self.hierarchy, tuple(levels), tuple(options), root, Reach(self.space, tuple(levels)))
+
+    def _memory(self, node: int, closing: int, inner: Floats) -> _AtMemory:
+        """The same for all hierarchies that keep the same here and further in, of tensors from the same memories."""
+        key = ("memory", node, closing, self.hierarchy.kept[node:], tuple(self.bounds.pending(node)))
+
+        def make() -> _AtMemory:
+            pending, bounds = self.bounds.pending(node), self.bounds
+            total = bounds.plus_sent(inner, pending, node)
+            least = bounds.least(node, closing, total)
+            own = [served for served in pending if served.source == node]
+            sent = bounds.reduce(bounds.plus_sent(inner, own, node), node)
+            ahead, after = bounds.reduce(total, node), bounds.closed(sent, node, closing, own)
+            too_large = ~fits(self.setting, self.hierarchy, node)
+            ahead[:, :, too_large] = after[:, too_large] = np.inf
+            return _AtMemory(least, ahead, after)
+
+        return self.setting.once(key, make)
 
     def _root(self, closing: int, total: Floats) -> Floats:
         """[component]: least cost of the whole problem; ``total`` after the split of the first node, a memory."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +40,18 @@ class Setting:
     most_spread: dict[int, float]  # array -> most instances that it can make of one partial sum
     classes: tuple[int, ...]
     class_of: tuple[int, ...]  # per dimension
-    known: dict[Hashable, Floats] = field(default_factory=dict)  # what hierarchies that are alike further in share
+    known: dict[Hashable, Any] = field(default_factory=dict)  # what hierarchies that are alike further in share
 
     @property
     def compute(self) -> int:
         return len(self.arch.nodes) - 1
+
+    def once[T](self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` returns, made for the first hierarchy that asks; shared, not to be changed."""
+        if key not in self.known:
+            self.known[key] = make()
+        found: T = self.known[key]
+        return found
 
 
 def setting_of(problem: TensorProblem, arch: ArchSpec, space: Space, components: tuple[Component, ...]) -> Setting:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -235,7 +235,7 @@ class _Search:
             if estimated(self.setting, self.prepared[index].hierarchy):
                 self.open_[index] = root
         bound = min([self.best.value, *self.open_.values()])
-        return Walk(self.best.value, self.best.mapping, bound)
+        return replace(self.best, bound=bound)
 
     def _root_bound(self, prepared: Prepared) -> float:
         most = self.setting.most_split[0][self.setting.space.full]
@@ -243,16 +243,16 @@ class _Search:
         return float(metric_of(self.goal.metric, self.goal, prepared.root, steps))
 
     def _stopped(self) -> bool:
-        return self.best.mapping is not None and self.clock.over()
+        return self.best.found and self.clock.over()
 
     def _walk(
         self, index: int, beam: int | None, below: float = np.inf, tick: Callable[[], None] | None = None
     ) -> float:
         """The least value of a hierarchy that is less than ``below`` and than the best known, if there is one."""
         limit = min(self.best.value, below)
-        known = self.best.mapping is not None
+        known = self.best.found
         walk = walk_hierarchy(self.setting, self.prepared[index], self.goal, limit, self.clock, beam, known, tick)
-        if walk.mapping is not None and walk.value < self.best.value:
+        if walk.found and walk.value < self.best.value:
             self.best = walk
         self.open_[index] = max(self.open_[index], min(walk.bound, limit))
         return walk.value
@@ -281,6 +281,6 @@ class _Search:
 
     def _tell(self, done: int) -> None:
         if self.progress is not None:
-            value = None if self.best.mapping is None else self.best.value
+            value = self.best.value if self.best.found else None
             bound = min([self.best.value, *self.open_.values()])
             self.progress(Progress(done, len(self.prepared), value, bound, self.clock.evaluated))

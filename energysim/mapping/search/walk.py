@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -47,12 +48,23 @@ class Clock:
 
 @dataclass
 class Walk:
-    """``value``: of ``mapping`` by the search's own sums. ``bound``: least value left out (inf: nothing was)."""
+    """``value``: of ``mapping`` by the search's own sums. ``bound``: least value left out (inf: nothing was).
+
+    ``through``: the hierarchy in which a mapping was found; ``fronts``: the labels on the way, node by node.
+    """
 
     value: float = np.inf
-    mapping: Mapping | None = None
     bound: float = np.inf
+    through: tuple[Setting, Prepared] | None = None
     fronts: list[tuple[Floats, Ints]] = field(default_factory=list)
+
+    @property
+    def found(self) -> bool:
+        return self.through is not None
+
+    @cached_property
+    def mapping(self) -> Mapping | None:
+        return None if self.through is None else _mapping(*self.through, self.fronts)
 
 
 def walk_hierarchy(
@@ -119,7 +131,7 @@ def walk_hierarchy(
         floats, ints, bounds = front.floats, front.ints, front.bounds
     result.value = float(bounds[0])
     result.fronts.append((floats, ints))
-    result.mapping = _mapping(setting, prepared, result.fronts)
+    result.through = setting, prepared
     return result
 
 
