@@ -83,7 +83,7 @@ class Bounds:
     def inside(self, closing: int) -> tuple[int, frozenset[int], tuple[frozenset[int], ...]]:
         """What all bounds between a closing and the memory before it depend on, of the hierarchy: what is kept from the
         closing inwards, and the tensors that come from further out."""
-        served = frozenset(t for t in range(self.tensors) if self.hierarchy.source(closing, t) is not None)
+        served = frozenset[int]().union(*self.hierarchy.kept[:closing])
         return closing, served, self.hierarchy.kept[closing:]
 
     def received(self, closing: int, after: Floats) -> Floats:

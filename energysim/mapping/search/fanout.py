@@ -89,6 +89,8 @@ def multiply_alike(
 
 def split_axes(space: Space, array: Array, factors: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Factors per dimension along x and y whose product is ``factors``; the most along x, then lexicographic."""
+    if set(factors) == {1}:
+        return factors, factors
     dims, wanted = np.arange(len(factors)), np.array(factors)
     right = space.tables.div[dims, axis_splits(space, array, "y")]
     for along_x in space.tables.div[dims, axis_splits(space, array, "x")][::-1]:

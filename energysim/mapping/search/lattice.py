@@ -154,6 +154,9 @@ def _split(
     credit: Floats,
 ) -> None:
     """``dims``: those that some factors split; ``digits``: room for a tile's."""
+    credited = False
+    for row in range(len(values)):
+        credited = credited or credit[row] > 0.0
     for tile in range(values.shape[1]):
         for i in range(len(dims)):
             digits[i] = tile // stride[dims[i]] % ndiv[dims[i]]
@@ -167,7 +170,7 @@ def _split(
                 back += (digits[i] - left) * stride[dims[i]]
             if back < 0:
                 continue
-            made = spread[tile] / spread[tile - back]
+            made = spread[tile] / spread[tile - back] if credited else 0.0
             for row in range(len(values)):
                 value = values[row, tile - back] - credit[row] * made
                 result[row, tile] = min(result[row, tile], value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -156,7 +156,7 @@ class _Builder:
             shares=shares,
             closes=not next_is_array,
             absorbs=not next_is_array and not final,
-            live=self._live(position + 1),
+            live=np.array(self._live(position + 1), dtype=np.int64),
             source=source,
             read=read,
             fill=fill,
@@ -178,49 +178,45 @@ class _Builder:
 
     def _bound(self, closing: int, costs: Floats, least: Floats, node: int, any_class: bool) -> Bound:
         """``node``: the last one whose memory, if it is one, already serves what lies inside."""
-        setting = self.setting
-        pending = self.bounds.pending(node)
-        count = len(setting.components)
+        pending = tuple(self.bounds.pending(node))
+        words = self.setting.once(("words", closing, pending), lambda: self._words(closing, node, pending))
+        return Bound(costs=np.ascontiguousarray(costs), least=np.ascontiguousarray(least), any_class=any_class, **words)
+
+    def _words(self, closing: int, node: int, pending: tuple[Served, ...]) -> dict[str, Any]:
+        """The fields of a :class:`Bound` that say what a word on its way costs."""
+        setting, count = self.setting, len(self.setting.components)
+        waits, direct = np.zeros(self.tensors, dtype=np.int64), np.zeros(self.tensors)
         read, fill = np.zeros((count, self.tensors + 1)), np.zeros((count, self.tensors))
-        for k, component in enumerate(setting.components):
-            for one in pending:
+        for one in pending:
+            waits[one.tensor] = 1
+            if one.closing == setting.compute:  # no memory on the way stores it: one word for every MAC
+                direct[one.tensor] = self.space.tables.exact[one.tensor, 0]
+            for k, component in enumerate(setting.components):
                 read[k, one.tensor] = component.read[one.source, one.tensor]
                 if one.tensor == self.output:
                     read[k, self.tensors] = component.update[one.source, one.tensor]
                 if closing != setting.compute and one.closing == closing:
                     split = self.bounds.instances(closing) if component.per_instance else 1.0
                     fill[k, one.tensor] = component.fill[closing, one.tensor] / split
-        return Bound(
-            costs=np.ascontiguousarray(costs),
-            least=np.ascontiguousarray(least),
-            any_class=any_class,
-            classes=np.array(self.bounds.free(node), dtype=np.int64),
-            pending=np.array([any(one.tensor == t for one in pending) for t in range(self.tensors)], dtype=np.int64),
-            direct=np.array([self._direct(t, pending) for t in range(self.tensors)]),
-            read=read,
-            fill=fill,
-        )
-
-    def _direct(self, tensor: int, pending: list[Served]) -> float:
-        """Words that the compute units receive, where no memory on the way stores them."""
-        past = any(one.tensor == tensor and one.closing == self.setting.compute for one in pending)
-        return float(self.space.tables.exact[tensor, 0]) if past else 0.0
+        classes = np.array(self.bounds.free(node), dtype=np.int64)
+        return {"classes": classes, "pending": waits, "direct": direct, "read": read, "fill": fill}
 
     def _options(self, position: int) -> tuple[tuple[Order, ...], dict[str, Ints]]:
         spec = self.arch.nodes[self.setting.nodes[position]]
         rules = self._rules(position, spec) if isinstance(spec, Memory) else None
         return _options(rules, len(self.space.dims), self.tensors, self.setting.class_of)
 
-    def _live(self, position: int) -> Ints:
-        """[tensor]: 1 if a memory after the given position stores it."""
-        later = self.setting.nodes[position + 1 :]
-        return np.array([any(t in self.hierarchy.kept[n] for n in later) for t in range(self.tensors)], dtype=np.int64)
+    def _live(self, position: int) -> list[bool]:
+        """[tensor]: whether a memory after the given position stores it."""
+        later = frozenset[int]().union(*(self.hierarchy.kept[node] for node in self.setting.nodes[position + 1 :]))
+        return [t in later for t in range(self.tensors)]
 
     def _rules(self, position: int, memory: Memory) -> OrderRules:
-        live = tuple(bool(alive) for alive in self._live(position))
         fixed = tuple(self.space.index[d] for d in memory.constraints.innermost if d in self.space.index)
         tables = self.space.tables
-        return OrderRules(self.space.moves, live, tables.sliding, tuple(int(r) for r in tables.slides), fixed)
+        return OrderRules(
+            self.space.moves, tuple(self._live(position)), tables.sliding, tuple(tables.slides.tolist()), fixed
+        )
 
 
 @lru_cache(maxsize=1 << 10)

@@ -14,25 +14,30 @@ def plus_words(base: Floats, words: Floats, weights: Floats, direct: Floats, sha
     Of a tensor that nothing on the way stores, at least ``direct`` [tensor] words / ``shared`` [tensor, tile] count.
     """
     result = np.zeros(base.shape)
-    _add_words(result, base, words, weights, direct, shared)
+    _add_words(result, np.empty(base.shape[2]), base, words, weights, direct, shared)
     return result
 
 
 @lean
-def _add_words(result: Floats, base: Floats, words: Floats, weights: Floats, direct: Floats, shared: Floats) -> None:
+def _add_words(
+    result: Floats, sent: Floats, base: Floats, words: Floats, weights: Floats, direct: Floats, shared: Floats
+) -> None:
+    """``sent``: room for one number per tile."""
     components, classes, tiles = base.shape
+    for t in range(len(words)):
+        for tile in range(tiles):
+            sent[tile] = words[t, tile]
+        if direct[t] > 0.0:
+            for tile in range(tiles):
+                sent[tile] = max(sent[tile], direct[t] / shared[t, tile])
+        for k in range(components):
+            for z in range(classes):
+                weight = weights[k, z, t]
+                if weight != 0.0:
+                    for tile in range(tiles):
+                        result[k, z, tile] += weight * sent[tile]
     for k in range(components):
         for z in range(classes):
-            for t in range(len(words)):
-                weight, least = weights[k, z, t], direct[t]
-                if weight == 0.0:
-                    continue
-                if least > 0.0:
-                    for tile in range(tiles):
-                        result[k, z, tile] += weight * max(words[t, tile], least / shared[t, tile])
-                else:
-                    for tile in range(tiles):
-                        result[k, z, tile] += weight * words[t, tile]
             for tile in range(tiles):
                 result[k, z, tile] += base[k, z, tile]
 

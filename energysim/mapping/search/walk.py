@@ -31,7 +31,7 @@ from energysim.mapping.search.setting import Setting
 from energysim.mapping.search.space import Floats, Ints
 
 _CHUNK = 256
-_START_ROWS = 1 << 12
+_START_ROWS = 1 << 9
 
 
 @dataclass
@@ -179,8 +179,9 @@ def _mapping(setting: Setting, prepared: Prepared, fronts: list[tuple[Floats, In
     tiles.reverse()
     choices.reverse()
     loops: list[Loop] = []
+    digits = [space.digits(tile) for tile in tiles]
     for position, node in enumerate(setting.nodes):
-        outer, inner = space.digits(tiles[position]), space.digits(tiles[position + 1])
+        outer, inner = digits[position], digits[position + 1]
         factors = tuple(divs[a] // divs[b] for divs, a, b in zip(space.divisors, outer, inner, strict=True))
         spec = setting.arch.nodes[node]
         if isinstance(spec, Array):
