@@ -88,8 +88,8 @@ def split_maximum(values: Floats, tables: Tables, factors: Ints) -> Floats:
     dims = np.flatnonzero(factors.any(axis=0))
     least = np.full((len(values), int(tables.ndiv[dims].prod())), -1.0)
     result = np.empty((len(values), tables.floor.shape[1]))
-    free = np.ones(tables.div.shape[1], dtype=np.int64)
-    _greatest(values, least, result, tables.ndiv, tables.stride, tables.quotient, factors, dims, dims.copy(), free)
+    room, free = np.zeros((2, len(tables.ndiv)), dtype=np.int64), np.ones(tables.div.shape[1], dtype=np.int64)
+    _greatest(values, least, result, tables.ndiv, tables.stride, tables.quotient, factors, dims, room, free)
     return result
 
 
@@ -103,29 +103,34 @@ def _greatest(
     quotient: Ints,
     factors: Ints,
     dims: Ints,
-    step: Ints,
+    room: Ints,
     free: Ints,
 ) -> None:
-    """``least``: -1 for every tile of the lattice of ``dims`` alone, whose strides ``step`` has room for; ``free``:
-    every digit allowed."""
+    """``least``: -1 for every tile of the lattice of ``dims`` alone; ``room``: zeros for its strides and for digits;
+    ``free``: every digit allowed."""
+    step, digits = room[0], room[1]
     size = 1
     for i in range(len(dims) - 1, -1, -1):
-        step[i] = size
+        step[dims[i]] = size
         size *= ndiv[dims[i]]
     for s in range(len(factors)):
         at = 0
-        for i in range(len(dims)):
-            at += factors[s, dims[i]] * step[i]
+        for d in dims:
+            at += factors[s, d] * step[d]
         for row in range(len(values)):
             least[row, at] = min(least[row, at], -values[row, s])
-    for i in range(len(dims)):
-        _lower_along(least, ndiv[dims[i]], step[i], quotient[dims[i]], free)
-    for tile in range(result.shape[1]):
+    for d in dims:
+        _lower_along(least, ndiv[d], step[d], quotient[d], free)
+    last = dims[-1] if len(dims) else 0
+    alike = stride[last]  # tiles that only later dimensions tell apart
+    for base in range(0, result.shape[1], alike):
         at = 0
-        for i in range(len(dims)):
-            at += tile // stride[dims[i]] % ndiv[dims[i]] * step[i]
+        for d in dims:
+            at += digits[d] * step[d]
         for row in range(len(values)):
-            result[row, tile] = -least[row, at]
+            for tile in range(base, base + alike):
+                result[row, tile] = -least[row, at]
+        _next_digits(digits, ndiv, last)
 
 
 def split_minimum(values: Floats, tables: Tables, factors: Ints, spread: Floats, credit: Floats) -> Floats:
@@ -135,7 +140,7 @@ def split_minimum(values: Floats, tables: Tables, factors: Ints, spread: Floats,
     sum: ``spread[tile]`` counts the iterations of a tile that add to the same word.
     """
     dims = np.flatnonzero(factors.any(axis=0))
-    digits, result = np.empty(len(dims), np.int64), np.full(values.shape, np.inf)
+    digits, result = np.zeros(len(tables.ndiv), dtype=np.int64), np.full(values.shape, np.inf)
     _split(values, result, tables.ndiv, tables.stride, tables.quotient, factors, dims, digits, spread, credit)
     return result
 
@@ -153,27 +158,40 @@ def _split(
     spread: Floats,
     credit: Floats,
 ) -> None:
-    """``dims``: those that some factors split; ``digits``: room for a tile's."""
-    credited = False
-    for row in range(len(values)):
-        credited = credited or credit[row] > 0.0
-    for tile in range(values.shape[1]):
-        for i in range(len(dims)):
-            digits[i] = tile // stride[dims[i]] % ndiv[dims[i]]
+    """``dims``: those that some factors split; ``digits``: all 0."""
+    last = dims[-1] if len(dims) else 0
+    alike = stride[last]  # tiles that only later dimensions tell apart
+    for base in range(0, values.shape[1], alike):
         for s in range(len(factors)):
             back = 0
-            for i in range(len(dims)):
-                left = quotient[dims[i], digits[i], factors[s, dims[i]]]
+            for d in dims:
+                left = quotient[d, digits[d], factors[s, d]]
                 if left < 0:
                     back = -1
                     break
-                back += (digits[i] - left) * stride[dims[i]]
+                back += (digits[d] - left) * stride[d]
             if back < 0:
                 continue
-            made = spread[tile] / spread[tile - back] if credited else 0.0
             for row in range(len(values)):
-                value = values[row, tile - back] - credit[row] * made
-                result[row, tile] = min(result[row, tile], value)
+                if credit[row] > 0.0:
+                    for to in range(base, base + alike):
+                        value = values[row, to - back] - credit[row] * (spread[to] / spread[to - back])
+                        result[row, to] = min(result[row, to], value)
+                else:
+                    for to in range(base, base + alike):
+                        result[row, to] = min(result[row, to], values[row, to - back])
+        _next_digits(digits, ndiv, last)
+
+
+@inlined
+def _next_digits(digits: Ints, ndiv: Ints, last: int) -> None:
+    """Count one up in the digits of the dimensions up to ``last``, which turns over first."""
+    d = last
+    digits[d] += 1
+    while d > 0 and digits[d] == ndiv[d]:
+        digits[d] = 0
+        d -= 1
+        digits[d] += 1
 
 
 @lean
