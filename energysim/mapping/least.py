@@ -19,7 +19,7 @@ memories that may keep it, whatever the others do; so the sum is no more than an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -106,17 +106,18 @@ class LeastCost:
         return Least(accesses_pj, problem.macs / split / self._arch.compute.throughput(bits))
 
     def _tensor_pj(self, problem: TensorProblem, tensor: Tensor, share: float) -> float:
-        bounds, dims = problem.bounds, tensor.dims
-        still = frozenset(dim for dim in bounds if dim not in dims)
-        words = claimed = 1
-        touches = prod(bounds[dim] for dim in still)
+        bounds, still = problem.bounds, set(problem.bounds)
+        words = claimed = touches = 1
         sliding: list[frozenset[str]] = []
         for rank in tensor.ranks:
-            found = _words_along(rank, tuple(bounds[dim] for dim, _ in rank.terms), self._convention)
+            found = _words_along(rank, tuple([bounds[dim] for dim, _ in rank.terms]), self._convention)
             words, claimed, touches = words * found.distinct, claimed * found.claimed, touches * found.touches
-            looping = frozenset(dim for dim, _ in rank.terms if bounds[dim] > 1)
-            if len(looping) > 1:
-                sliding.append(looping)
+            still.difference_update([dim for dim, _ in rank.terms])
+            if len(rank.terms) > 1:
+                looping = frozenset(dim for dim, _ in rank.terms if bounds[dim] > 1)
+                if len(looping) > 1:
+                    sliding.append(looping)
+        touches *= prod([bounds[dim] for dim in still])
         unlike = still.union(*sliding)
         rounding = 0.5 if 0.0 < share < 1.0 else 0.0  # counts are rounded to words
         crossing, staying = max(0.0, words * share - rounding), max(0.0, words * (1.0 - share) - rounding)
@@ -134,10 +135,10 @@ class LeastCost:
         return least
 
     def _most_alike(
-        self, axes: tuple[_Axis, ...], bounds: Mapping[str, int], still: frozenset[str], sliding: list[frozenset[str]]
+        self, axes: tuple[_Axis, ...], bounds: Mapping[str, int], still: Set[str], sliding: list[frozenset[str]]
     ) -> float:
         """Most compute units that one transfer serves."""
-        alike, most = still, prod(bounds[dim] for dim in still)
+        alike, most = set(still), prod([bounds[dim] for dim in still])
         for looping in sliding:
             here = frozenset(dim for dim in looping if any(axis.dims is None or dim in axis.dims for axis in axes))
             if len(here) > 1:
@@ -145,7 +146,7 @@ class LeastCost:
                 most *= prod(bounds[dim] for dim in here) // max(bounds[dim] for dim in here)
         return min(float(most), self._most_split(axes, bounds, alike))
 
-    def _most_split(self, axes: Iterable[_Axis], bounds: Mapping[str, int], dims: frozenset[str]) -> float:
+    def _most_split(self, axes: Iterable[_Axis], bounds: Mapping[str, int], dims: Set[str]) -> float:
         """Most children that the axes together tell apart by ``dims``."""
         result = 1
         for size, allowed in axes:

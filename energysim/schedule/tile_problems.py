@@ -7,8 +7,9 @@ and columns are independent, so the classes of a layer are the products of the c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -83,13 +84,15 @@ def tile_pieces(
 def _along(layer: Layer, maps: PlaneMaps, plan: AxisPlan, axis: int) -> Mapping[Piece, int]:
     key = ("pieces", layer.name)
     if key not in plan.known:
-        plan.known[key] = _pieces(plan.fresh[layer.outputs[0]], [maps[edge][axis] for edge in layer.inputs])
+        plan.known[key] = _pieces(plan.fresh[layer.outputs[0]], tuple(maps[edge][axis] for edge in layer.inputs))
     found: Mapping[Piece, int] = plan.known[key]
     return found
 
 
-def _pieces(fresh: Pieces, maps: Sequence[AxisMap]) -> Counter[Piece]:
-    """How many tiles along an axis are the same piece; tiles in which nothing is computed are left out."""
+@lru_cache(maxsize=1 << 14)
+def _pieces(fresh: Pieces, maps: tuple[AxisMap, ...]) -> Counter[Piece]:
+    """How many tiles along an axis are the same piece; tiles in which nothing is computed are left out. Shared, not to
+    be changed."""
     axis = maps[0]
     sizes, need = fresh.sizes, axis.needs(fresh)
     if axis.transposed:

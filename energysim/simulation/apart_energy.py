@@ -43,5 +43,5 @@ def copies_pj(item: Copies, tiles: Memory, place: Place, energies: ActionEnergie
     return sum(
         into * moving_pj(store, tiles) + out_of * moving_pj(tiles, store)
         for store, into, out_of in stores
-        if store.name != tiles.name
+        if store.name != tiles.name and (into or out_of)
     )

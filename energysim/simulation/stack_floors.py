@@ -18,7 +18,7 @@ from energysim.engines.registry import NativeEngine
 from energysim.graph.layers import Layer, LayerGraph
 from energysim.graph.problem import Role, TensorProblem
 from energysim.mapping.least import LeastCost
-from energysim.schedule.apart import copies
+from energysim.schedule.apart import TileSet, copies
 from energysim.schedule.homes import Homes
 from energysim.schedule.plan import StackPlan
 from energysim.schedule.spatial import PlaneMaps, axis_maps
@@ -97,7 +97,7 @@ class StackFloors:
         fills = dict.fromkeys(plan.loads, 0.0)
         weight_fill_pj = 0.0
         for home, tiles in place.tiles:
-            part = plan.only(tiles.rows, tiles.columns)
+            part = _only(plan, tiles)
             found = self._together(part, self._tiles_in(home))
             moved, seen = copies(plan, tiles), set[str]()
             for index, item in enumerate(plan.weights):
@@ -179,6 +179,13 @@ class StackFloors:
             number = self._numbers.setdefault((layer.op, problem), len(self._numbers))
             self._shapes[layer.name] = _Shape(number, problem, maps)
         return self._shapes[layer.name]
+
+
+def _only(plan: StackPlan, tiles: TileSet) -> StackPlan:
+    """The work of these tiles."""
+    if len(tiles.rows) == len(plan.rows.tiles) and len(tiles.columns) == len(plan.columns.tiles):
+        return plan
+    return plan.only(tiles.rows, tiles.columns)
 
 
 def _once_pj(problem: TensorProblem, home: HomePj) -> float:
