@@ -1,13 +1,14 @@
 """The ways in which consecutive layers can run as a stack: tiles, overlap modes, weights resident or not.
 
 Tiles come from a geometric grid over the last ofmap: the whole plane, full-width strips, parts of one line, and tiles
-that cut both axes alike. Of two settings of which one is no worse in anything (bytes of every feature map on chip,
-words loaded, MACs, number of tiles), only that one is an option.
+that cut both axes alike. Where only words count, of two settings of which one is no worse in anything (bytes of every
+feature map on chip, words loaded) only that one is an option; else all are: the shape of a tile also says how well it
+can be mapped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -94,20 +95,31 @@ def stack_options(
     shared: bool,
     streaming: bool = False,
 ) -> tuple[Option, ...]:
-    """The options of one stack that fit on chip. ``words_only``: MACs and tiles do not matter, only DRAM words do.
-    ``shared``: weights take room from feature maps. ``streaming``: they have no home on chip and come with every tile.
+    """The options of one stack that fit on chip. ``words_only``: only DRAM words matter. ``shared``: weights take room
+    from feature maps. ``streaming``: they have no home on chip and come with every tile.
     """
     names = tuple(layer.name for layer in layers)
-    edges = tuple(dict.fromkeys(edge for layer in layers for edge in (*layer.inputs, *layer.outputs)))
     shape = graph.edges[layers[-1].outputs[0]].shape
     frame = StackFrame(graph, names)
-    found: dict[tuple[float, ...], Option] = {}
-    for tile in tile_grid(*shape[2:]):
-        for overlap in _overlaps(tile, shape[2:]):
-            for option in _weights_here_or_there(frame, Stack(names, tile, overlap), bits, fits, shared):
-                found.setdefault(_burden(option, edges, words_only, shared, streaming), option)
+    options = tuple(
+        option
+        for tile in tile_grid(*shape[2:])
+        for overlap in _overlaps(tile, shape[2:])
+        for option in _weights_here_or_there(frame, Stack(names, tile, overlap), bits, fits, shared)
+    )
+    return _undominated(options, layers, shared, streaming) if words_only else options
+
+
+def _undominated(
+    options: Sequence[Option], layers: Sequence[Layer], shared: bool, streaming: bool
+) -> tuple[Option, ...]:
+    """Those of which no other is as good in everything that less of is better."""
+    edges = tuple(dict.fromkeys(edge for layer in layers for edge in (*layer.inputs, *layer.outputs)))
+    found: dict[tuple[int, ...], Option] = {}
+    for option in options:
+        found.setdefault(_burden(option, edges, shared, streaming), option)
     burdens = sorted(found)
-    kept: list[tuple[float, ...]] = []
+    kept: list[tuple[int, ...]] = []
     for burden in burdens:
         if not any(all(a <= b for a, b in zip(other, burden, strict=True)) for other in kept):
             kept.append(burden)
@@ -166,10 +178,8 @@ def _option(plan: StackPlan, bits: int) -> Option:
     return Option(plan.stack, ranges, tuple(work), plan.tiles, peak_bytes(ranges))
 
 
-def _burden(
-    option: Option, edges: tuple[str, ...], words_only: bool, shared: bool, streaming: bool
-) -> tuple[float, ...]:
-    """Everything that less of is better."""
+def _burden(option: Option, edges: tuple[str, ...], shared: bool, streaming: bool) -> tuple[int, ...]:
+    """Words that are loaded and bytes that are held."""
     held: dict[tuple[str, Content], int] = {}
     weights = [0] * len(option.work)
     for item in option.ranges:
@@ -184,5 +194,4 @@ def _burden(
         room += [halo, halo + held.get((edge, Content.TILE), 0)]
     fetched = sum(work.weight_words * (work.runs if streaming else work.weight_fetches) for work in option.work)
     loads = [words for work in option.work for _, words in work.loads]
-    effort = [] if words_only else [option.macs, option.tiles]
-    return (fetched, *loads, *effort, *room)
+    return (fetched, *loads, *room)
