@@ -89,6 +89,8 @@ class StackPlan:
 
     def only(self, rows: Sequence[int], columns: Sequence[int]) -> StackPlan:
         """The work of the tiles in these rows and columns of tiles, and the words that they load."""
+        if len(rows) == len(self.rows.tiles) and len(columns) == len(self.columns.tiles):
+            return self
         down, across = self.rows.only(rows), self.columns.only(columns)
         planes = {edge: prod(self.graph.edges[edge].shape[:2]) for edge in self.loads}
         loads = {e: down.loaded[e] * across.loaded[e] * planes[e] for e in self.loads}

@@ -18,7 +18,7 @@ from energysim.engines.registry import NativeEngine
 from energysim.graph.layers import Layer, LayerGraph
 from energysim.graph.problem import Role, TensorProblem
 from energysim.mapping.least import LeastCost
-from energysim.schedule.apart import TileSet, copies
+from energysim.schedule.apart import copies
 from energysim.schedule.homes import Homes
 from energysim.schedule.plan import StackPlan
 from energysim.schedule.spatial import PlaneMaps, axis_maps
@@ -97,17 +97,13 @@ class StackFloors:
         fills = dict.fromkeys(plan.loads, 0.0)
         weight_fill_pj = 0.0
         for home, tiles in place.tiles:
-            part = _only(plan, tiles)
-            found = self._together(part, self._tiles_in(home))
-            moved, seen = copies(plan, tiles), set[str]()
-            for index, item in enumerate(plan.weights):
-                layer = self._layers[item.layer]
-                new = {edge for edge in (*layer.inputs, *layer.outputs) if edge not in seen}
-                seen |= new
-                copied_pj = sum(copies_pj(moved[edge], home.maps, place, energies, bits) for edge in new)
-                layers[index] = layers[index].plus(found.layers[index], copied_pj)
-            for edge, fill_pj in found.fills_pj.items():
-                fills[edge] += fill_pj
+            found = self._together(plan.only(tiles.rows, tiles.columns), self._tiles_in(home))
+            moved, copied_pj = copies(plan, tiles), [0.0] * len(layers)
+            for edge in plan.edges:
+                copied_pj[edge.first] += copies_pj(moved[edge.edge], home.maps, place, energies, bits)
+            layers = [a.plus(b, pj) for a, b, pj in zip(layers, found.layers, copied_pj, strict=True)]
+            for name, fill_pj in found.fills_pj.items():
+                fills[name] += fill_pj
             weight_fill_pj = found.weight_fill_pj  # one memory in all parts
         return Placed(tuple(layers), fills, weight_fill_pj)
 
@@ -179,13 +175,6 @@ class StackFloors:
             number = self._numbers.setdefault((layer.op, problem), len(self._numbers))
             self._shapes[layer.name] = _Shape(number, problem, maps)
         return self._shapes[layer.name]
-
-
-def _only(plan: StackPlan, tiles: TileSet) -> StackPlan:
-    """The work of these tiles."""
-    if len(tiles.rows) == len(plan.rows.tiles) and len(tiles.columns) == len(plan.columns.tiles):
-        return plan
-    return plan.only(tiles.rows, tiles.columns)
 
 
 def _once_pj(problem: TensorProblem, home: HomePj) -> float:

@@ -153,7 +153,7 @@ def _best(
         return None, ()
     whole = together(plan, home)
     found: list[tuple[Place, tuple[_Priced, ...]]] = []
-    dominated = False
+    dominated, deciding = False, decides(setting)
     # Retained maps are in the outermost homes, and DRAM bytes are the same in all places.
     if not reserved_bytes and setting.objective.metrics != (Metric.DRAM,):
         for place in places_apart(plan, setting.arch, setting.bits, home):
@@ -162,7 +162,7 @@ def _best(
             with suppress(InfeasibleError):
                 layers = _priced(place, parts, plan, graph, setting, number, staying)
                 found.append((place, layers))
-                if decides(setting) and all(layer.mapped.optimal for layer in layers):
+                if deciding and all(layer.mapped.optimal for layer in layers):
                     dominated = dominated or saved_pj(place, parts, home, staying, setting) > 0
     if not dominated:
         found.insert(0, (whole, _priced(whole, parts_of(plan, whole), plan, graph, setting, number, staying)))
@@ -189,12 +189,10 @@ def _priced(
     staying: Set[str],
 ) -> tuple[_Priced, ...]:
     """The layers of a stack that lives in ``place``, ``parts`` of its tiles in each of its homes."""
-    seen: set[str] = set()
     layers = []
     for index, layer_plan in enumerate(plan.weights):
         layer = graph.layer(layer_plan.layer)
-        new = [edge for edge in dict.fromkeys((*layer.inputs, *layer.outputs)) if edge not in seen]
-        seen.update(new)
+        new = [edge.edge for edge in plan.edges if edge.first == index]
         crossing = _Crossing(
             fetched=[edge for edge in new if edge in plan.loads and edge not in staying],
             stored=[edge for edge in layer.outputs if edge in plan.stores and edge not in staying],
